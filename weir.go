@@ -207,7 +207,8 @@ func (s Syntax) String() string { return name(syntaxNames[:], int(s)) }
 
 // A Segment is the smallest piece that is released or withheld whole: a JSON
 // document, an element of an array, a row, a line, a header field. It prints as
-// its syntax and length, never as its bytes.
+// its syntax and length, never as its bytes (but for %p, which asks no method
+// first, and which go vet refuses of a struct).
 type Segment struct {
 	Syntax Syntax
 	Body   []byte
@@ -321,6 +322,12 @@ func ParseParty(s string) (Party, error) {
 		}
 	}
 	return Party{}, fmt.Errorf("unknown kind of party (one of %v)", partyNames)
+}
+
+// An Account is a party and what it may take.
+type Account struct {
+	Party   Party
+	Budgets Budgets
 }
 
 // A Reason says, in a word that programs can compare, why something was denied.

@@ -1,0 +1,234 @@
+// Package meter counts how many different customers each party has taken, and
+// says where the budget ends.
+//
+// For each party and lane it keeps the customers of the last 30 days with the
+// second in which each was last taken, in a list ordered by that second. A
+// cursor for each window (hour, day, 30 days) stands at the oldest customer
+// still inside, so that a count is kept, never recomputed, and a charge costs a
+// few look-ups whatever has been taken before.
+//
+// It guarantees the hard bound: Charge takes from all parties of a segment or
+// from none, under one lock, and never lets the distinct customers of any party,
+// lane and window pass the limit that it was given, at any concurrency and
+// whatever the clock does. Time only moves forward in a Meter; it counts whole
+// seconds and lets a customer go from a window a second late, never early.
+//
+// It does no I/O and remembers nothing across restarts: whoever owns it puts
+// back what the ledger says (Restore). It gives nothing back after a charge: if
+// the release does not happen, the budget is spent all the same. It does not
+// know why a limit is what it is; that is the policy's.
+package meter
+
+import (
+	"sync"
+	"time"
+
+	"github.com/getweir/weir"
+)
+
+// A Demand is one customer that a segment would take, and in which lanes. The
+// demands of one segment name each customer once.
+type Demand struct {
+	Subject weir.Subject
+	Lanes   weir.Lanes
+}
+
+// Over says which limit did not allow the next segment.
+type Over struct {
+	Party  weir.Party
+	Lane   weir.Lane
+	Window weir.Window
+	Limit  int
+	// Free is how long until the oldest customer leaves the window; 0: waiting
+	// does not help, since the limit is lower than what the segment holds.
+	Free time.Duration
+}
+
+// Usage is what a party has taken in one lane.
+type Usage struct {
+	// Taken has the distinct customers in each window.
+	Taken [weir.NumWindows]int
+	// Staying has those of Taken that will still be in the window an hour from
+	// now: what limits a thief who begins now and has an hour.
+	Staying [weir.NumWindows]int
+}
+
+// Meter is a set of tallies. Its methods may be called from any goroutine.
+type Meter struct {
+	mu      sync.Mutex
+	tallies map[key]*tally // guarded by mu
+	names   interned       // guarded by mu
+	now     uint32         // guarded by mu; latest second seen
+}
+
+type key struct {
+	party weir.Party
+	lane  weir.Lane
+}
+
+// New gives an empty Meter.
+func New() *Meter {
+	return &Meter{tallies: map[key]*tally{}, names: newInterned()}
+}
+
+// epoch is the second from which a Meter counts, so that 32 bits last until 2156.
+const epoch = 1577836800 // 2020-01-01T00:00:00Z
+
+// advance moves the clock forward to t, rounded up; it never goes back.
+func (m *Meter) advance(t time.Time) uint32 {
+	s := t.Unix() - epoch
+	if t.Nanosecond() > 0 {
+		s++
+	}
+	if s > int64(m.now) && s < 1<<32-int64(seconds[weir.Month])-2 {
+		m.now = uint32(s)
+	}
+	return m.now
+}
+
+// Charge charges the segments in order, each to all accounts, and stops before
+// the first that does not fit into every budget; fit segments are charged in
+// full, the rest not at all. over is nil when all fit.
+func (m *Meter) Charge(now time.Time, accounts []weir.Account, segments [][]Demand) (fit int, over *Over) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at := m.advance(now)
+	for i, demands := range segments {
+		if over := m.affordable(at, accounts, demands); over != nil {
+			return i, over
+		}
+		for a := range accounts {
+			for _, d := range demands {
+				m.take(at, accounts[a].Party, d.Subject, d.Lanes)
+			}
+		}
+	}
+	return len(segments), nil
+}
+
+// affordable reports the first limit that demands would pass, or nil.
+func (m *Meter) affordable(at uint32, accounts []weir.Account, demands []Demand) *Over {
+	for a := range accounts {
+		for lane := range weir.NumLanes {
+			limit := &accounts[a].Budgets[lane]
+			var t *tally
+			looked := false
+			var fresh [weir.NumWindows]int // customers that would be new in each window
+			for _, d := range demands {
+				if !d.Lanes.Has(lane) {
+					continue
+				}
+				if !looked {
+					looked = true
+					if t = m.tallies[key{accounts[a].Party, lane}]; t != nil {
+						t.expire(at, &m.names)
+					}
+				}
+				last, known := uint32(0), false
+				if t != nil {
+					last, known = t.last(m.names.find(d.Subject))
+				}
+				for w := range weir.NumWindows {
+					if limit[w] == weir.Unbounded || known && inside(last, at, w) {
+						continue
+					}
+					fresh[w]++
+					taken := 0
+					if t != nil {
+						taken = t.counts[w]
+					}
+					if taken+fresh[w] > max(limit[w], 0) {
+						return m.over(at, accounts[a].Party, lane, w, limit[w], t)
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (m *Meter) over(at uint32, p weir.Party, lane weir.Lane, w weir.Window, limit int, t *tally) *Over {
+	o := &Over{Party: p, Lane: lane, Window: w, Limit: limit}
+	if limit > 0 && t != nil && t.cursors[w] != none {
+		o.Free = time.Duration(t.entries[t.cursors[w]].at+seconds[w]+1-at) * time.Second
+	}
+	return o
+}
+
+// take puts subject into the tallies of party, now.
+func (m *Meter) take(at uint32, party weir.Party, subject weir.Subject, lanes weir.Lanes) {
+	for lane := range weir.NumLanes {
+		if !lanes.Has(lane) {
+			continue
+		}
+		k := key{party, lane}
+		t := m.tallies[k]
+		if t == nil {
+			t = newTally()
+			m.tallies[k] = t
+		}
+		t.expire(at, &m.names)
+		t.touch(m.names.intern(subject), at, &m.names)
+	}
+}
+
+// Restore puts back what the ledger says was taken at a time, whatever the
+// limits. Calls come in the order of time.
+func (m *Meter) Restore(at time.Time, parties []weir.Party, demands []Demand) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	second := m.advance(at)
+	for _, p := range parties {
+		for _, d := range demands {
+			m.take(second, p, d.Subject, d.Lanes)
+		}
+	}
+}
+
+// Usage reports what party has taken in lane.
+func (m *Meter) Usage(now time.Time, party weir.Party, lane weir.Lane) (u Usage) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at := m.advance(now)
+	t := m.tallies[key{party, lane}]
+	if t == nil {
+		return u
+	}
+	t.expire(at, &m.names)
+	for w := range weir.NumWindows {
+		u.Taken[w] = t.counts[w]
+		u.Staying[w] = t.counts[w]
+		for i := t.cursors[w]; i != none && !inside(t.entries[i].at, at+3600, w); i = t.entries[i].next {
+			u.Staying[w]--
+		}
+	}
+	return u
+}
+
+// Parties lists whoever has something in its tallies, in no order.
+func (m *Meter) Parties() []weir.Party {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	seen := map[weir.Party]bool{}
+	var all []weir.Party
+	for k := range m.tallies {
+		if !seen[k.party] {
+			seen[k.party] = true
+			all = append(all, k.party)
+		}
+	}
+	return all
+}
+
+// Sweep forgets what has left the longest window. It is to be called now and
+// then, so that parties that never come back cost no memory.
+func (m *Meter) Sweep(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at := m.advance(now)
+	for k, t := range m.tallies {
+		if t.expire(at, &m.names); t.len() == 0 {
+			delete(m.tallies, k)
+		}
+	}
+}

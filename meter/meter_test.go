@@ -1,0 +1,292 @@
+package meter
+
+import (
+	"encoding/binary"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/getweir/weir"
+)
+
+var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func subject(n int) (s weir.Subject) {
+	binary.BigEndian.PutUint64(s[:], uint64(n)+1)
+	return s
+}
+
+func demand(lane weir.Lane, ns ...int) (d []Demand) {
+	for _, n := range ns {
+		d = append(d, Demand{subject(n), weir.Lanes(0).With(lane)})
+	}
+	return d
+}
+
+func account(kind weir.PartyKind, name string, hour, day, month int) weir.Account {
+	a := weir.Account{Party: weir.Party{Kind: kind, Name: name}}
+	for l := range a.Budgets {
+		a.Budgets[l] = weir.Budget{hour, day, month}
+	}
+	return a
+}
+
+// TestChargeStopsAtTheLimit reads as the rules of the meter.
+func TestChargeStopsAtTheLimit(t *testing.T) {
+	m := New()
+	one := []weir.Account{account(weir.ByPrincipal, "agent", 2, 3, 4)}
+	charge := func(at time.Duration, n int) bool {
+		fit, over := m.Charge(start.Add(at), one, [][]Demand{demand(weir.Clear, n)})
+		if (fit == 1) == (over != nil) {
+			t.Fatalf("fit %d with over %v", fit, over)
+		}
+		return fit == 1
+	}
+	steps := []struct {
+		at       time.Duration
+		customer int
+		want     bool
+		why      string
+	}{
+		{0, 1, true, "the first"},
+		{0, 1, true, "the same again is not another customer"},
+		{time.Minute, 2, true, "the second"},
+		{time.Minute, 3, false, "a third in the hour"},
+		{2 * time.Minute, 1, true, "one already taken still passes"},
+		{61*time.Minute + time.Second, 3, true, "customer 2 has left the hour; 1, taken again since, has not"},
+		{61*time.Minute + time.Second, 4, false, "the hour is full again, and so is the day"},
+		{3 * time.Hour, 4, false, "the day is full"},
+	}
+	for _, s := range steps {
+		if got := charge(s.at, s.customer); got != s.want {
+			t.Errorf("at %v customer %d: %v, want %v: %s", s.at, s.customer, got, s.want, s.why)
+		}
+	}
+	if !charge(26*time.Hour, 4) || charge(26*time.Hour, 5) && charge(26*time.Hour, 6) {
+		t.Error("after a day: one more, and then the 30 days are full")
+	}
+	if charge(29*24*time.Hour, 7) {
+		t.Error("the ceiling of 30 days was passed")
+	}
+	if !charge(32*24*time.Hour, 7) {
+		t.Error("after 30 days the first ones have left")
+	}
+}
+
+func TestAllPartiesOrNone(t *testing.T) {
+	m := New()
+	wide, narrow := account(weir.ByPrincipal, "a", 10, 10, 10), account(weir.ByDeployment, "", 1, 1, 1)
+	if fit, _ := m.Charge(start, []weir.Account{wide, narrow}, [][]Demand{demand(weir.Clear, 1), demand(weir.Clear, 2)}); fit != 1 {
+		t.Fatalf("fit %d, want the prefix of 1", fit)
+	}
+	if u := m.Usage(start, wide.Party, weir.Clear); u.Taken[weir.Hour] != 1 {
+		t.Errorf("the wide party was charged %d although the narrow one refused", u.Taken[weir.Hour])
+	}
+	// A segment of two customers with room for one is refused whole.
+	if fit, over := m.Charge(start, []weir.Account{account(weir.ByPrincipal, "b", 1, 1, 1)}, [][]Demand{demand(weir.Clear, 1, 2)}); fit != 0 || over.Limit != 1 {
+		t.Errorf("fit %d over %+v", fit, over)
+	}
+}
+
+func TestZeroLimitLetsNothingThrough(t *testing.T) {
+	m := New()
+	_, over := m.Charge(start, []weir.Account{{Party: weir.Party{Kind: weir.ByRole}}}, [][]Demand{demand(weir.Masked, 1)})
+	if over == nil || over.Free != 0 {
+		t.Errorf("over %+v", over)
+	}
+	if fit, over := m.Charge(start, []weir.Account{{Party: weir.Party{Kind: weir.ByRole}}}, [][]Demand{nil, nil}); fit != 2 || over != nil {
+		t.Error("segments without customers are free")
+	}
+}
+
+// model is the obvious meter: every release remembered, every count computed.
+type model struct {
+	taken map[key]map[weir.Subject]time.Time
+}
+
+func (m *model) count(k key, now time.Time, w weir.Window) (n int) {
+	for _, at := range m.taken[k] {
+		if now.Sub(at) <= w.Duration() {
+			n++
+		}
+	}
+	return n
+}
+
+// TestAgainstModel charges at random and compares each decision and each count
+// with the obvious implementation.
+func TestAgainstModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m, ref := New(), model{map[key]map[weir.Subject]time.Time{}}
+		accounts := []weir.Account{
+			account(weir.ByPrincipal, "p", 3, 5, 8),
+			account(weir.ByRole, "r", 4, weir.Unbounded, 9),
+			account(weir.ByDeployment, "", 6, 7, 10),
+		}
+		now := start
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.SampledFrom([]int{0, 1, 600, 3600, 20000, 86400, 700000}).Draw(t, "wait")) * time.Second)
+			if rapid.IntRange(0, 9).Draw(t, "sweep") == 0 {
+				m.Sweep(now)
+			}
+			use := accounts[rapid.IntRange(0, 2).Draw(t, "from"):]
+			lane := weir.Lane(rapid.IntRange(0, int(weir.NumLanes)-1).Draw(t, "lane"))
+			customers := rapid.SliceOfNDistinct(rapid.IntRange(0, 14), 1, 3, rapid.ID[int]).Draw(t, "customers")
+			want := true
+			for _, a := range use {
+				k := key{a.Party, lane}
+				for w := range weir.NumWindows {
+					fresh := 0
+					for _, c := range customers {
+						if at, ok := ref.taken[k][subject(c)]; !ok || now.Sub(at) > w.Duration() {
+							fresh++
+						}
+					}
+					if l := a.Budgets[lane][w]; l != weir.Unbounded && fresh > 0 && ref.count(k, now, w)+fresh > l {
+						want = false
+					}
+				}
+			}
+			fit, over := m.Charge(now, use, [][]Demand{demand(lane, customers...)})
+			if (fit == 1) != want {
+				t.Fatalf("charge of %v: fit %d (%+v), want %v", customers, fit, over, want)
+			}
+			if want {
+				for _, a := range use {
+					k := key{a.Party, lane}
+					if ref.taken[k] == nil {
+						ref.taken[k] = map[weir.Subject]time.Time{}
+					}
+					for _, c := range customers {
+						ref.taken[k][subject(c)] = now
+					}
+				}
+			}
+			for _, a := range accounts {
+				for l := range weir.NumLanes {
+					u := m.Usage(now, a.Party, l)
+					for w := range weir.NumWindows {
+						if got, want := u.Taken[w], ref.count(key{a.Party, l}, now, w); got != want {
+							t.Fatalf("%v %v %v: counted %d, want %d", a.Party, l, w, got, want)
+						}
+						stay := 0
+						for _, at := range ref.taken[key{a.Party, l}] {
+							if now.Add(time.Hour).Sub(at) <= w.Duration() {
+								stay++
+							}
+						}
+						if u.Staying[w] != stay {
+							t.Fatalf("%v %v %v: %d staying, want %d", a.Party, l, w, u.Staying[w], stay)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestClockNeverRunsBack: neither a clock set back nor one far ahead opens a window.
+func TestClockNeverRunsBack(t *testing.T) {
+	m := New()
+	a := []weir.Account{account(weir.ByPrincipal, "p", 1, 1, 1)}
+	m.Charge(start, a, [][]Demand{demand(weir.Clear, 1)})
+	for _, now := range []time.Time{start.Add(-48 * time.Hour), time.Unix(0, 0), {}, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		if fit, _ := m.Charge(now, a, [][]Demand{demand(weir.Clear, 2)}); fit != 0 {
+			t.Errorf("the clock at %v opened the window", now)
+		}
+	}
+}
+
+// TestRestoreEqualsCharge: what is put back counts as it did.
+func TestRestoreEqualsCharge(t *testing.T) {
+	a := []weir.Account{account(weir.ByPrincipal, "p", 5, 5, 5)}
+	live, restored := New(), New()
+	for i := range 5 {
+		at := start.Add(time.Duration(i) * 10 * time.Minute)
+		live.Charge(at, a, [][]Demand{demand(weir.Clear, i)})
+		restored.Restore(at, []weir.Party{a[0].Party}, demand(weir.Clear, i))
+	}
+	now := start.Add(65 * time.Minute)
+	if l, r := live.Usage(now, a[0].Party, weir.Clear), restored.Usage(now, a[0].Party, weir.Clear); l != r {
+		t.Errorf("live %+v, restored %+v", l, r)
+	}
+}
+
+func TestSweepForgets(t *testing.T) {
+	m := New()
+	for i := range 1000 {
+		m.Restore(start, []weir.Party{{Kind: weir.ByCredential, Name: strconv.Itoa(i)}}, demand(weir.Clear, i))
+	}
+	m.Sweep(start.Add(31 * 24 * time.Hour))
+	if len(m.Parties()) != 0 || len(m.names.ids) != 0 {
+		t.Errorf("%d parties and %d customers kept", len(m.Parties()), len(m.names.ids))
+	}
+}
+
+// TestBoundUnderConcurrency: many goroutines at the edge of one budget.
+func TestBoundUnderConcurrency(t *testing.T) {
+	m := New()
+	accounts := []weir.Account{account(weir.ByCredential, "stolen", 100, 100, 100), account(weir.ByDeployment, "", 1000, 1000, 1000)}
+	var released atomic.Int64
+	var wg sync.WaitGroup
+	for g := range 64 {
+		wg.Go(func() {
+			for i := range 100 {
+				fit, _ := m.Charge(start, accounts, [][]Demand{demand(weir.Clear, g*100+i)})
+				released.Add(int64(fit))
+			}
+		})
+	}
+	wg.Wait()
+	if released.Load() != 100 {
+		t.Errorf("%d released under a budget of 100", released.Load())
+	}
+}
+
+func benchAccounts(n int) (as []weir.Account) {
+	for k := range n {
+		as = append(as, account(weir.PartyKind(k), "party-of-the-benchmark", weir.Unbounded, weir.Unbounded, weir.Unbounded))
+	}
+	return as
+}
+
+// BenchmarkCharge is the cost of charging one customer to one and to six parties.
+func BenchmarkCharge(b *testing.B) {
+	for _, parties := range []int{1, 6} {
+		b.Run(strconv.Itoa(parties), func(b *testing.B) {
+			m, as := New(), benchAccounts(parties)
+			batch := [][]Demand{demand(weir.Clear, 0)}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				batch[0][0].Subject = subject(i % 10000)
+				m.Charge(start.Add(time.Duration(i)*time.Millisecond), as, batch)
+			}
+		})
+	}
+}
+
+// BenchmarkMemory reports the bytes that a principal with 200 customers costs.
+func BenchmarkMemory(b *testing.B) {
+	const principals = 2000
+	for b.Loop() {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		m := New()
+		for p := range principals {
+			party := []weir.Party{{Kind: weir.ByPrincipal, Name: strconv.Itoa(p)}}
+			for c := range 200 {
+				m.Restore(start, party, demand(weir.Clear, (p*7+c)%5000))
+			}
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/principals, "B/principal")
+		runtime.KeepAlive(m)
+	}
+}
