@@ -1,0 +1,332 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/getweir/weir"
+)
+
+// Decode reads the one encoding that AppendTo gives an entry. Every other byte
+// string fails with ErrEntry, also one that a lenient CBOR reader would take for
+// the same entry: so two readers never see different things in one hashed leaf.
+func Decode(b []byte) (*Entry, error) {
+	e := new(Entry)
+	if err := decode(b, e, nil); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// A decoder walks b. After the first error nothing moves any more, and what is
+// read is zero. Where e is nil the bytes are only checked.
+type decoder struct {
+	b     []byte
+	names *interner
+	err   error
+}
+
+func (r *decoder) fail(what string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: %s", ErrEntry, what)
+	}
+	r.b = nil
+}
+
+// head reads a head of the wanted major type, in its shortest form only.
+func (r *decoder) head(major byte) uint64 {
+	if len(r.b) == 0 {
+		r.fail("ends early")
+		return 0
+	}
+	h := r.b[0]
+	if h&0xe0 != major {
+		r.fail("holds an unexpected type")
+		return 0
+	}
+	var v, least uint64
+	n := 1
+	switch h &= 0x1f; {
+	case h < 24:
+		r.b = r.b[1:]
+		return uint64(h)
+	case h > 27:
+		r.fail("holds a reserved or indefinite length")
+		return 0
+	default:
+		n += 1 << (h - 24)
+		if len(r.b) < n {
+			r.fail("ends early")
+			return 0
+		}
+		switch h {
+		case 24:
+			v, least = uint64(r.b[1]), 24
+		case 25:
+			v, least = uint64(binary.BigEndian.Uint16(r.b[1:])), 1<<8
+		case 26:
+			v, least = uint64(binary.BigEndian.Uint32(r.b[1:])), 1<<16
+		case 27:
+			v, least = binary.BigEndian.Uint64(r.b[1:]), 1<<32
+		}
+	}
+	if v < least {
+		r.fail("holds a number that is not in its shortest form")
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+// uint reads an integer of at most limit.
+func (r *decoder) uint(limit uint64) uint64 {
+	v := r.head(majorUint)
+	if v > limit {
+		r.fail("holds a number out of range")
+		return 0
+	}
+	return v
+}
+
+// present reads an integer that would have been left out if it were zero.
+func (r *decoder) present(limit uint64) uint64 {
+	v := r.uint(limit)
+	if v == 0 {
+		r.fail("holds an empty field")
+	}
+	return v
+}
+
+func (r *decoder) take(major byte) []byte {
+	n := r.head(major)
+	if n > uint64(len(r.b)) {
+		r.fail("ends early")
+		return nil
+	}
+	p := r.b[:n]
+	r.b = r.b[n:]
+	return p
+}
+
+func (r *decoder) string(keep bool) string {
+	p := r.take(majorText)
+	if !utf8.Valid(p) {
+		r.fail("holds text that is not UTF-8")
+		return ""
+	}
+	if !keep {
+		return ""
+	}
+	return r.names.string(p)
+}
+
+func (r *decoder) text(keep bool) string {
+	if len(r.b) > 0 && r.b[0] == majorText {
+		r.fail("holds an empty field")
+		return ""
+	}
+	return r.string(keep)
+}
+
+func (r *decoder) fixed(dst []byte) {
+	p := r.take(majorBytes)
+	if len(p) != len(dst) {
+		r.fail("holds bytes of the wrong length")
+		return
+	}
+	copy(dst, p)
+}
+
+// array reads the head of an array that is not empty. Each item takes at least
+// one byte, so that a length beyond what is left is refused before it is
+// believed.
+func (r *decoder) array(limit int) int {
+	n := r.head(majorArray)
+	if n == 0 || n > uint64(limit) || n > uint64(len(r.b)) {
+		r.fail("holds an array of impossible length")
+		return 0
+	}
+	return int(n)
+}
+
+func (r *decoder) tuple(n uint64) {
+	if r.head(majorArray) != n {
+		r.fail("holds a tuple of the wrong length")
+	}
+}
+
+func (r *decoder) time() time.Time {
+	ns := int64(r.uint(maxInt))
+	if s := ns / 1_000_000_000; s < firstSecond || s > lastSecond {
+		r.fail("holds a time before 1971 or after 2262")
+		return time.Time{}
+	}
+	return time.Unix(0, ns).UTC()
+}
+
+const (
+	maxInt  = 1<<63 - 1
+	maxByte = 1<<8 - 1
+)
+
+// decode reads b into e, which must be zero. With a nil e it only checks, and
+// allocates nothing.
+func decode(b []byte, e *Entry, names *interner) error {
+	keep := e != nil
+	if !keep {
+		e = new(Entry) // stays on the stack: it never leaves this function
+	}
+	if len(b) > MaxEntry {
+		return fmt.Errorf("%w: longer than %d bytes", ErrEntry, MaxEntry)
+	}
+	r := decoder{b: b, names: names}
+	pairs := r.head(majorMap)
+	next := uint64(0) // the lowest key that may come
+	for ; pairs > 0 && r.err == nil; pairs-- {
+		key := r.uint(endKeys - 1)
+		if key < next {
+			r.fail("has its keys out of order")
+			break
+		}
+		if next <= keySalt && key != next {
+			r.fail("lacks a field that each entry has")
+			break
+		}
+		next = key + 1
+		r.field(key, e, keep)
+	}
+	if r.err == nil && next <= keySalt {
+		r.fail("lacks a field that each entry has")
+	}
+	if r.err == nil && len(r.b) > 0 {
+		r.fail("has bytes behind its end")
+	}
+	return r.err
+}
+
+func (r *decoder) field(key uint64, e *Entry, keep bool) {
+	switch key {
+	case keyVersion:
+		if r.uint(maxInt) != formatVersion {
+			r.fail("has a version that this program does not know")
+		}
+	case keyKind:
+		e.Kind = Kind(r.present(uint64(endKinds) - 1))
+	case keyTime:
+		e.Time = r.time()
+	case keySalt:
+		r.fixed(e.Salt[:])
+	case keyNode:
+		e.Node = r.text(keep)
+	case keyExchange:
+		r.fixed(e.Exchange[:])
+		if e.Exchange == (weir.ExchangeID{}) {
+			r.fail("holds an empty field")
+		}
+	case keyCredential:
+		e.Credential = r.text(keep)
+	case keyPrincipal:
+		e.Principal = r.text(keep)
+	case keyPrincipalKind:
+		e.PrincipalKind = weir.Kind(r.present(maxByte))
+	case keyAct:
+		n := r.array(MaxEntry)
+		if keep && r.err == nil {
+			e.Act = make([]string, 0, n)
+		}
+		for ; n > 0 && r.err == nil; n-- {
+			s := r.string(keep)
+			if keep {
+				e.Act = append(e.Act, s)
+			}
+		}
+	case keyRole:
+		e.Role = r.text(keep)
+	case keyIssuer:
+		e.Issuer = r.text(keep)
+	case keyNetwork:
+		e.Network = r.text(keep)
+	case keyDoor:
+		e.Door = r.text(keep)
+	case keyRoute:
+		e.Route = r.text(keep)
+	case keyRecipient:
+		e.Recipient = r.text(keep)
+	case keyPurpose:
+		e.Purpose = weir.Purpose(r.text(keep))
+	case keyPolicy:
+		e.Policy = r.text(keep)
+	case keyActions:
+		n := r.array(MaxEntry)
+		if keep && r.err == nil {
+			e.Actions = make([]Count, 0, min(n, 64))
+		}
+		for ; n > 0 && r.err == nil; n-- {
+			r.tuple(3)
+			c := Count{Class: weir.Class(r.string(keep)), Action: weir.Action(r.uint(maxByte)), N: int(r.uint(maxInt))}
+			if keep {
+				e.Actions = append(e.Actions, c)
+			}
+		}
+	case keySubjects:
+		n := r.array(MaxSubjects)
+		if keep && r.err == nil {
+			e.Subjects = make([]Taken, 0, n)
+		}
+		for ; n > 0 && r.err == nil; n-- {
+			var t Taken
+			r.tuple(2)
+			r.fixed(t.Subject[:])
+			t.Lanes = weir.Lanes(r.uint(maxByte))
+			if keep {
+				e.Subjects = append(e.Subjects, t)
+			}
+		}
+	case keyRead:
+		e.Read = int64(r.present(maxInt))
+	case keyUnread:
+		e.Unread = int64(r.present(maxInt))
+	case keyOutcome:
+		e.Outcome = r.text(keep)
+	case keyReason:
+		e.Reason = weir.Reason(r.text(keep))
+	case keyStatus:
+		e.Status = int(r.present(maxInt))
+	case keyParty:
+		e.Party = r.text(keep)
+	case keyN:
+		e.N = int(r.present(maxInt))
+	case keyRule:
+		e.Rule = r.text(keep)
+	case keyText:
+		e.Text = r.text(keep)
+	case keyUntil:
+		e.Until = r.time()
+	}
+}
+
+// An interner gives equal strings the same memory: nearly all text in a ledger
+// is a few names over and over. A nil one copies. Not for concurrent use.
+type interner struct{ seen map[string]string }
+
+// internLimit bounds the memory of an interner; beyond it strings are copied.
+const internLimit = 4096
+
+func (in *interner) string(p []byte) string {
+	if in == nil {
+		return string(p)
+	}
+	if s, ok := in.seen[string(p)]; ok {
+		return s
+	}
+	s := string(p)
+	if len(in.seen) < internLimit && len(p) <= 128 {
+		if in.seen == nil {
+			in.seen = make(map[string]string)
+		}
+		in.seen[s] = s
+	}
+	return s
+}

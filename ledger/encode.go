@@ -1,0 +1,250 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+	"unicode/utf8"
+)
+
+// Entries are written as CBOR (RFC 8949) under its core deterministic rules
+// (section 4.2.1): one map, unsigned integer keys in ascending order, every
+// integer and length in its shortest form, nothing of indefinite length. On top
+// of that, a field that has its zero value is left out, so that one Entry has
+// exactly one encoding and the decoder can refuse every other. docs/ledger-format.md
+// lists the keys.
+//
+// The codec is written by hand because it is on the path of every response and
+// of every verification, where a reflecting one takes longer than hashing does;
+// the tests hold it to a public CBOR library's reading of the same bytes.
+
+// formatVersion is the value of keyVersion. A reader refuses any other.
+const formatVersion = 1
+
+// Keys of the map. They are never reused for something else.
+const (
+	keyVersion = iota
+	keyKind
+	keyTime
+	keySalt
+	keyNode
+	keyExchange
+	keyCredential
+	keyPrincipal
+	keyPrincipalKind
+	keyAct
+	keyRole
+	keyIssuer
+	keyNetwork
+	keyDoor
+	keyRoute
+	keyRecipient
+	keyPurpose
+	keyPolicy
+	keyActions
+	keySubjects
+	keyRead
+	keyUnread
+	keyOutcome
+	keyReason
+	keyStatus
+	keyParty
+	keyN
+	keyRule
+	keyText
+	keyUntil
+	endKeys
+)
+
+// Major types of CBOR, in the upper three bits of a head.
+const (
+	majorUint  = 0 << 5
+	majorBytes = 2 << 5
+	majorText  = 3 << 5
+	majorArray = 4 << 5
+	majorMap   = 5 << 5
+)
+
+// appendHead writes the head of an item in its shortest form.
+func appendHead(b []byte, major byte, v uint64) []byte {
+	switch {
+	case v < 24:
+		return append(b, major|byte(v))
+	case v <= math.MaxUint8:
+		return append(b, major|24, byte(v))
+	case v <= math.MaxUint16:
+		return binary.BigEndian.AppendUint16(append(b, major|25), uint16(v))
+	case v <= math.MaxUint32:
+		return binary.BigEndian.AppendUint32(append(b, major|26), uint32(v))
+	}
+	return binary.BigEndian.AppendUint64(append(b, major|27), v)
+}
+
+// An encoder appends fields and counts them; the first error stays.
+type encoder struct {
+	b   []byte
+	n   int
+	err error
+}
+
+func (w *encoder) fail(key int, what string) {
+	if w.err == nil {
+		w.err = fmt.Errorf("%w: field %d %s", ErrEntry, key, what)
+	}
+}
+
+func (w *encoder) uint(key int, v int64) {
+	if v == 0 {
+		return
+	}
+	if v < 0 {
+		w.fail(key, "is negative")
+		return
+	}
+	w.n++
+	w.b = appendHead(appendHead(w.b, majorUint, uint64(key)), majorUint, uint64(v))
+}
+
+func (w *encoder) string(key int, s string) {
+	if !utf8.ValidString(s) {
+		w.fail(key, "is not UTF-8")
+		return
+	}
+	w.b = append(appendHead(w.b, majorText, uint64(len(s))), s...)
+}
+
+func (w *encoder) text(key int, s string) {
+	if s == "" {
+		return
+	}
+	w.n++
+	w.b = appendHead(w.b, majorUint, uint64(key))
+	w.string(key, s)
+}
+
+func (w *encoder) array(key, n int) {
+	w.n++
+	w.b = appendHead(appendHead(w.b, majorUint, uint64(key)), majorArray, uint64(n))
+}
+
+func (w *encoder) bytes(key int, p []byte) {
+	w.n++
+	w.b = appendHead(appendHead(w.b, majorUint, uint64(key)), majorBytes, uint64(len(p)))
+	w.b = append(w.b, p...)
+}
+
+// Times are nanoseconds since 1970, from 1971 on, so that all of them take eight
+// bytes, until April 2262, which is what an int64 can hold. In seconds:
+const (
+	firstSecond = 365 * 24 * 3600
+	lastSecond  = math.MaxInt64/1_000_000_000 - 1
+)
+
+func (w *encoder) time(key int, t time.Time) {
+	if s := t.Unix(); s < firstSecond || s > lastSecond {
+		w.fail(key, "is before 1971 or after 2262")
+		return
+	}
+	w.uint(key, t.UnixNano())
+}
+
+// AppendTo appends the encoding of e to dst. It fails with ErrEntry, and then
+// gives dst back as it was, if e has no valid Kind, a negative number, text that
+// is not UTF-8, a Time outside 1971 to 2262, too many subjects, or an encoding
+// longer than MaxEntry.
+func (e *Entry) AppendTo(dst []byte) ([]byte, error) {
+	b, _, err := e.appendTo(dst)
+	return b, err
+}
+
+// appendTo also tells where in the result the eight bytes of Time are.
+func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
+	if e.Kind == 0 || e.Kind >= endKinds {
+		return dst, 0, fmt.Errorf("%w: unknown kind", ErrEntry)
+	}
+	if len(e.Subjects) > MaxSubjects {
+		return dst, 0, fmt.Errorf("%w: more than %d subjects", ErrEntry, MaxSubjects)
+	}
+	start := len(dst)
+	// All fields together are at least 24, few entries have as many: room for
+	// a head of one byte, and the rest is moved in the rare case.
+	w := encoder{b: append(dst, 0)}
+	w.uint(keyVersion, formatVersion)
+	w.uint(keyKind, int64(e.Kind))
+	w.time(keyTime, e.Time)
+	timeAt = len(w.b) - 8
+	w.bytes(keySalt, e.Salt[:])
+	w.text(keyNode, e.Node)
+	if e.Exchange != ([12]byte{}) {
+		w.bytes(keyExchange, e.Exchange[:])
+	}
+	w.text(keyCredential, e.Credential)
+	w.text(keyPrincipal, e.Principal)
+	w.uint(keyPrincipalKind, int64(e.PrincipalKind))
+	if len(e.Act) > 0 {
+		w.array(keyAct, len(e.Act))
+		for _, a := range e.Act {
+			w.string(keyAct, a)
+		}
+	}
+	w.text(keyRole, e.Role)
+	w.text(keyIssuer, e.Issuer)
+	w.text(keyNetwork, e.Network)
+	w.text(keyDoor, e.Door)
+	w.text(keyRoute, e.Route)
+	w.text(keyRecipient, e.Recipient)
+	w.text(keyPurpose, string(e.Purpose))
+	w.text(keyPolicy, e.Policy)
+	if len(e.Actions) > 0 {
+		w.array(keyActions, len(e.Actions))
+		for _, c := range e.Actions {
+			if c.N < 0 {
+				w.fail(keyActions, "is negative")
+				break
+			}
+			w.b = append(w.b, majorArray|3)
+			w.string(keyActions, string(c.Class))
+			w.b = appendHead(w.b, majorUint, uint64(c.Action))
+			w.b = appendHead(w.b, majorUint, uint64(c.N))
+		}
+	}
+	if len(e.Subjects) > 0 {
+		w.array(keySubjects, len(e.Subjects))
+		for i := range e.Subjects {
+			s := &e.Subjects[i]
+			w.b = append(w.b, majorArray|2, majorBytes|16)
+			w.b = append(w.b, s.Subject[:]...)
+			w.b = appendHead(w.b, majorUint, uint64(s.Lanes))
+		}
+	}
+	w.uint(keyRead, e.Read)
+	w.uint(keyUnread, e.Unread)
+	w.text(keyOutcome, e.Outcome)
+	w.text(keyReason, string(e.Reason))
+	w.uint(keyStatus, int64(e.Status))
+	w.text(keyParty, e.Party)
+	w.uint(keyN, int64(e.N))
+	w.text(keyRule, e.Rule)
+	w.text(keyText, e.Text)
+	if !e.Until.IsZero() {
+		w.time(keyUntil, e.Until)
+	}
+
+	b = w.b
+	if w.n < 24 {
+		b[start] = majorMap | byte(w.n)
+	} else {
+		b = append(b, 0)
+		copy(b[start+2:], b[start+1:])
+		b[start], b[start+1] = majorMap|24, byte(w.n)
+		timeAt++
+	}
+	if w.err == nil && len(b)-start > MaxEntry {
+		w.err = fmt.Errorf("%w: longer than %d bytes", ErrEntry, MaxEntry)
+	}
+	if w.err != nil {
+		return b[:start], 0, w.err
+	}
+	return b, timeAt, nil
+}

@@ -1,0 +1,141 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/getweir/weir"
+)
+
+// Kind says what an Entry records. The zero Kind is not valid: an entry that
+// nobody classified is refused.
+type Kind uint8
+
+const (
+	Start        Kind = iota + 1 // a node began to serve
+	Intent                       // an exchange is about to release its first batch
+	Release                      // a batch of segments may leave
+	Denied                       // a request, or the rest of an answer, was refused
+	Close                        // an exchange ended; Outcome says how
+	Summary                      // N exchanges of the last second held nothing personal
+	PolicyLoaded                 // Policy is in force from here on
+	Alert                        // a rule of watch saw something
+	Hold                         // Party is refused until Until
+	Lift                         // the hold on Party has ended
+	Staff                        // a person did something in the console or on the command line
+	Stop                         // a node ended on purpose
+	endKinds
+)
+
+var kindNames = [...]string{
+	"unknown", "start", "intent", "release", "denied", "close", "summary",
+	"policy-loaded", "alert", "hold", "lift", "staff", "stop",
+}
+
+// String gives the name of k in lower case.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("unknown(%d)", uint8(k))
+}
+
+// MaxSubjects is how many subjects one Entry can hold. More go into further
+// entries of the same Append.
+const MaxSubjects = 1000
+
+// MaxEntry is the length in bytes of the longest encoded Entry. It is what a
+// length of 16 bits can say, because entry bundles of the C2SP tlog-tiles
+// format give each entry such a length.
+const MaxEntry = 1<<16 - 1
+
+// ErrEntry is what Append and Decode say of an entry that the format cannot
+// hold or that is not written in the one way in which it may be written.
+var ErrEntry = errors.New("invalid ledger entry")
+
+// An Entry is one line of the ledger: who received what of whom, or an act that
+// matters for judging that. It holds pseudonyms, names of the configuration and
+// counts. It has no field for a personal value, and no caller may put one into
+// a field meant for something else.
+//
+// Where the principal is a customer, Principal is the customer's pseudonym as
+// text, so that the entry links to nobody once the subject directory has
+// forgotten that customer.
+type Entry struct {
+	Kind Kind
+	// Time is when it happened, in UTC and with nanoseconds. The log sets it
+	// to now where it is zero, and to the previous entry's time where it is
+	// earlier than that: time never runs backwards within a log.
+	Time time.Time
+	// Salt is random and set by the log. It keeps the hash of an entry from
+	// being a test of a guess about the entry.
+	Salt [16]byte
+	Node string // which node wrote it; the log sets it where it is empty
+
+	Exchange weir.ExchangeID // zero where it belongs to none
+
+	Credential    string // fingerprint of what was shown
+	Principal     string
+	PrincipalKind weir.Kind
+	Act           []string // whoever acts through Principal, outermost first
+	Role          string
+	Issuer        string
+	Network       string
+
+	Door      string
+	Route     string // the policy's name of the route, not a path
+	Recipient string // the vendor that receives; "": the principal
+	Purpose   weir.Purpose
+	Policy    string // version of the policy that decided
+
+	Actions  []Count // what was done to which class, and how often
+	Subjects []Taken // whose data it was; at most MaxSubjects
+
+	Read   int64 // bytes inspected
+	Unread int64 // bytes that passed without being inspected
+
+	Outcome string      // Close: "" complete, else what went wrong
+	Reason  weir.Reason // Denied, Hold: why
+	Status  int         // the HTTP status that the client received
+	Party   string      // text of the weir.Party whose budget or hold it is
+
+	N     int       // Summary: how many exchanges
+	Rule  string    // Alert: which rule
+	Text  string    // Alert, Hold, Lift, Staff: a sentence about it
+	Until time.Time // Hold: when it ends by itself; zero: it does not
+}
+
+// Count says how often an Action was taken on findings of a Class.
+type Count struct {
+	Class  weir.Class
+	Action weir.Action
+	N      int
+}
+
+// Taken says that data of Subject left, and in which manner.
+type Taken struct {
+	Subject weir.Subject
+	Lanes   weir.Lanes
+}
+
+// Parties gives everybody that the entry's exchange is charged to: credential,
+// principal, actors, role, issuer, network and, always, the deployment. One
+// without a name is left out.
+func (e *Entry) Parties() []weir.Party {
+	ps := make([]weir.Party, 0, 6+len(e.Act))
+	add := func(kind weir.PartyKind, name string) {
+		if name != "" {
+			ps = append(ps, weir.Party{Kind: kind, Name: name})
+		}
+	}
+	add(weir.ByCredential, e.Credential)
+	add(weir.ByPrincipal, e.Principal)
+	for _, a := range e.Act {
+		add(weir.ByActor, a)
+	}
+	add(weir.ByRole, e.Role)
+	add(weir.ByIssuer, e.Issuer)
+	add(weir.ByNetwork, e.Network)
+	return append(ps, weir.Party{Kind: weir.ByDeployment})
+}
