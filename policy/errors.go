@@ -1,0 +1,208 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxErrors is how many mistakes are shown at once. The rest are counted.
+const maxErrors = 50
+
+// A Position is a place in a policy file. Lines and columns count from 1,
+// columns in characters.
+type Position struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+func (p Position) String() string {
+	return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
+}
+
+// An Error is one mistake in a policy file.
+type Error struct {
+	Position
+	Message string `json:"message"`
+	// Source is the line, as it stands in the file.
+	Source string `json:"source"`
+}
+
+// Error gives the position, the message, and the source line with a caret below
+// the column.
+func (e *Error) Error() string { return show(e.Position, e.Message, e.Source) }
+
+// A Warning is something that a policy may say, but seldom means.
+type Warning struct {
+	Position
+	Message string `json:"message"`
+	// Source is the line, as it stands in the file.
+	Source string `json:"source"`
+}
+
+// String is written as an Error is.
+func (w Warning) String() string { return show(w.Position, "warning: "+w.Message, w.Source) }
+
+// Errors are all the mistakes found in one policy file, in the order of the
+// file. It is what Parse returns as its error.
+type Errors struct {
+	List []*Error `json:"errors"`
+	// Omitted is how many more there are than List has.
+	Omitted int `json:"omitted,omitempty"`
+}
+
+func (es *Errors) Error() string {
+	var b strings.Builder
+	for i, e := range es.List {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(e.Error())
+	}
+	if es.Omitted > 0 {
+		fmt.Fprintf(&b, "\nand %d more", es.Omitted)
+	}
+	return b.String()
+}
+
+// Unwrap gives each mistake to errors.As.
+func (es *Errors) Unwrap() []error {
+	all := make([]error, len(es.List))
+	for i, e := range es.List {
+		all[i] = e
+	}
+	return all
+}
+
+// shownWidth is how many characters of a source line are shown.
+const shownWidth = 120
+
+func show(at Position, message, source string) string {
+	text := at.String() + ": " + message
+	if source == "" {
+		return text
+	}
+	line := []rune(source)
+	column := min(at.Column-1, len(line))
+	// A long line is shown from a little before the place.
+	if column > shownWidth-20 {
+		from := column - shownWidth/2
+		line = append([]rune("..."), line[from:]...)
+		column -= from - 3
+	}
+	if len(line) > shownWidth {
+		line = append(line[:shownWidth:shownWidth], []rune("...")...)
+	}
+	number := strconv.Itoa(at.Line)
+	var pad strings.Builder
+	for _, r := range line[:column] {
+		if r == '\t' { // so that the caret stands below its column whatever a tab's width
+			pad.WriteByte('\t')
+		} else {
+			pad.WriteByte(' ')
+		}
+	}
+	return fmt.Sprintf("%s\n  %s | %s\n  %s | %s^", text, number, string(line), strings.Repeat(" ", len(number)), pad.String())
+}
+
+// lines splits a file for showing.
+func lines(src []byte) []string {
+	all := strings.Split(strings.ToValidUTF8(string(src), "\uFFFD"), "\n")
+	for i, l := range all {
+		all[i] = strings.TrimRight(l, "\r")
+	}
+	return all
+}
+
+// inside moves a position that a parser gave into the file, so that no message
+// ever points beside it.
+func inside(file []string, line, column int) (int, int, string) {
+	line = max(1, min(line, len(file)))
+	source := file[line-1]
+	column = max(1, min(column, utf8.RuneCountInString(source)+1))
+	return line, column, source
+}
+
+// mistakes gathers what is wrong and what is doubtful.
+type mistakes struct {
+	file     string
+	source   []string
+	errors   []*Error
+	warnings []Warning
+}
+
+// at is where something stands.
+type at struct{ line, column int }
+
+func (m *mistakes) errorf(where at, format string, args ...any) {
+	line, column, source := inside(m.source, where.line, where.column)
+	m.errors = append(m.errors, &Error{Position{m.file, line, column}, fmt.Sprintf(format, args...), source})
+}
+
+func (m *mistakes) warnf(where at, format string, args ...any) {
+	line, column, source := inside(m.source, where.line, where.column)
+	m.warnings = append(m.warnings, Warning{Position{m.file, line, column}, fmt.Sprintf(format, args...), source})
+}
+
+// err gives what Parse returns: nil where nothing is wrong.
+func (m *mistakes) err() error {
+	if len(m.errors) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(m.errors, func(a, b *Error) int { return comparePositions(a.Position, b.Position) })
+	es := &Errors{List: m.errors}
+	if len(es.List) > maxErrors {
+		es.Omitted = len(es.List) - maxErrors
+		es.List = es.List[:maxErrors:maxErrors]
+	}
+	return es
+}
+
+func comparePositions(a, b Position) int {
+	if a.Line != b.Line {
+		return a.Line - b.Line
+	}
+	return a.Column - b.Column
+}
+
+// didYouMean gives a hint for a word that is not one of those known, or "".
+func didYouMean(word string, known []string) string {
+	best, distance := "", max(2, utf8.RuneCountInString(word)/3+1)
+	for _, k := range known {
+		if d := editDistance(strings.ToLower(word), strings.ToLower(k), distance); d < distance {
+			best, distance = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", best)
+}
+
+// editDistance counts the insertions, deletions and replacements between two
+// words (Levenshtein), or gives limit where there are as many or more.
+func editDistance(a, b string, limit int) int {
+	x, y := []rune(a), []rune(b)
+	if len(x)-len(y) >= limit || len(y)-len(x) >= limit {
+		return limit
+	}
+	row := make([]int, len(y)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range x {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range y {
+			cost := diagonal
+			if x[i] != y[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return min(row[len(y)], limit)
+}

@@ -1,0 +1,112 @@
+package policy
+
+// A Key is one key of the language. The table of keys is at once what the
+// reader accepts and what docs/policy-language.md says, so that neither can
+// know a key that the other does not.
+type Key struct {
+	// In names the block that the key stands in: "" is the top of the file.
+	In string
+	// Name of the key. In brackets where the name is chosen by the author:
+	// "<class>".
+	Name string
+	// Value says what may stand behind it.
+	Value string
+	// Default is what holds where the key is absent; "": it is required.
+	Default string
+	// About says what it does.
+	About string
+}
+
+// The blocks of the language, as Key.In has them.
+const (
+	inFile        = ""
+	inClasses     = "classes"
+	inClass       = "classes.<class>"
+	inPurposes    = "purposes"
+	inPurpose     = "purposes.<purpose>"
+	inRoles       = "roles"
+	inRole        = "roles.<role>"
+	inSee         = "roles.<role>.see"
+	inIssuers     = "issuers"
+	inIssuer      = "issuers.<issuer>"
+	inNetworks    = "networks"
+	inNetwork     = "networks.<network>"
+	inDeployment  = "deployment"
+	inTake        = "take"
+	inBudget      = "take.<lane>"
+	inRoute       = "routes[]"
+	inWatch       = "watch"
+	inBudgetSpent = "watch.budget-spent"
+	inIDWalking   = "watch.id-walking"
+)
+
+// Keys gives every key of the language, block by block.
+func Keys() []Key { return append([]Key(nil), keys[:]...) }
+
+var keys = [...]Key{
+	{inFile, "version", "`1`", "", "The version of this language."},
+	{inFile, "classes", "classes by name", "none", "Every class of personal data that may flow. A class that is not named here is blocked for everybody, whatever a role's `see` says, and counts as of high sensitivity."},
+	{inFile, "purposes", "purposes by name", "none", "Every purpose for which personal data is processed. A request whose purpose is not named here is refused."},
+	{inFile, "roles", "roles by name", "none", "Who may see what, and how much of it. A principal whose role is not named here is refused. Whoever shows no credential has the role `anonymous`."},
+	{inFile, "issuers", "issuers by name", "none", "What all principals together may take that one issuer vouches for: the bound on a stolen signing key. An issuer that is not named here may take what the deployment may."},
+	{inFile, "networks", "networks by name", "none", "What all principals together may take that come from one network."},
+	{inFile, "deployment", "a block with `take`", "", "What everybody together may take: the bound on the worst case."},
+	{inFile, "routes", "a list of routes", "none", "Where a request names a customer, or an answer holds customers."},
+	{inFile, "undeclared-routes", "`inspect` or `block`", "`inspect`", "What happens to a request that matches no route: `inspect` lets it through with every answer read and judged, `block` refuses it."},
+	{inFile, "watch", "rules by name", "alerts without holds", "What the rules that follow the ledger do."},
+
+	{inClasses, "<class>", "a block", "", "The name of a class: a family, a dot and a name, in lower-case letters, digits and underscores, such as `contact.email`."},
+	{inClass, "sensitivity", "`high`, `moderate` or `low`", "`high`", "How much harm its loss does. Customers whose data of high sensitivity leaves in clear are counted against the lane `sensitive` as well."},
+	{inClass, "purposes", "a list of purposes", "any purpose", "What the class may be processed for. For any other purpose it is blocked, whatever a role's `see` says."},
+	{inClass, "retention", "text", "not said", "How long it is kept, for the privacy notice: `account closed + 30 days`."},
+
+	{inPurposes, "<purpose>", "a block", "", "The name of a purpose, in lower-case letters, digits and hyphens."},
+	{inPurpose, "basis", "`consent`, `contract`, `legal-obligation`, `vital-interests`, `public-task` or `legitimate-interests`", "", "The legal basis, as GDPR art. 6(1) has them."},
+	{inPurpose, "about", "text", "not said", "The purpose in words, for the privacy notice."},
+
+	{inRoles, "<role>", "a block", "", "The name of a role, as credentials give it."},
+	{inRole, "purposes", "a list of purposes", "none: the role can do nothing", "The purposes that the role may act for. The first is taken where neither the request nor the route names one."},
+	{inRole, "own", "`true` or `false`", "`false`", "A principal of the kind customer sees its own record only; a record of anybody else's is withheld."},
+	{inRole, "see", "an action for each class", "everything is blocked", "How the role sees each class. The most specific line wins: `contact.email` before `contact.*` before `\"*\"`. A class that no line covers is blocked."},
+	{inRole, "take", "budgets by lane", "nothing", "How many different customers each credential and each principal of the role may take, and each person who acts through one."},
+	{inRole, "together", "budgets by lane", "the deployment's", "How many different customers all principals of the role together may take."},
+	{inSee, "<class>", "`clear`, `mask` or `block`", "", "A declared class, a family as `contact.*`, or `\"*\"` for all declared classes (in quotes, because a bare `*` means something else in YAML). `clear` passes the value, `mask` puts a blank of the same shape in its place, `block` withholds the record that holds it."},
+
+	{inIssuers, "<issuer>", "a block", "", "The name of an issuer, as the configuration gives it."},
+	{inIssuer, "take", "budgets by lane", "", "How many different customers its principals together may take."},
+	{inNetworks, "<network>", "a block", "", "The name of a network, as the configuration gives it. `other` stands for each network that is not named; where it is absent, they may take what the deployment may."},
+	{inNetwork, "take", "budgets by lane", "", "How many different customers all who come from it together may take."},
+	{inDeployment, "take", "budgets by lane", "", "How many different customers everybody together may take."},
+
+	{inTake, "clear", "a budget, or `unbounded`", "0", "Customers of whom something leaves in clear."},
+	{inTake, "sensitive", "a budget, or `unbounded`", "the same as `clear`", "Of those, customers of whom something of high sensitivity leaves in clear."},
+	{inTake, "masked", "a budget, or `unbounded`", "0", "Customers of whom something leaves masked. What is masked can be joined, so it is bounded too."},
+	{inTake, "probed", "a budget, or `unbounded`", "0", "Customers whom requests name, whether or not they exist: an answer that says no is an answer."},
+	{inTake, "own", "a budget, or `unbounded`", "0", "Customers who see their own record. For one customer that is 1; for an issuer, a network or the deployment it bounds how many hijacked accounts can be read."},
+	{inBudget, "hour", "a number, or `unbounded`", "the same as `day`", "Different customers in any hour."},
+	{inBudget, "day", "a number, or `unbounded`", "the same as `30 days`", "Different customers in any 24 hours. Required where `hour` is given."},
+	{inBudget, "30 days", "a number, or `unbounded`", "", "Different customers in any 30 days: the ceiling."},
+
+	{inRoute, "route", "a method and a path", "", "A method (or `*` for any) and a path: `GET /v1/customers/{id}`. `{id}` stands for one segment, `{rest...}` at the end for all that follow, or none."},
+	{inRoute, "name", "a word", "the text of `route`", "What the ledger calls it. Unique."},
+	{inRoute, "purpose", "a purpose", "the role's first", "The purpose of a request that names none."},
+	{inRoute, "subject", "a kind and a place", "found by the identifiers in each record", "Whose the records are: a kind of identifier and where it stands, `customer {id}` for a variable of the path, `customer $.data.items[*].id` for a value in the answer."},
+	{inRoute, "opaque", "a list of media types", "none", "What may pass unread on this route: `image/*`, `video/mp4`."},
+
+	{inWatch, "budget-spent", "a block", "an alert without a hold", "A party came to the end of a budget."},
+	{inWatch, "id-walking", "a block", "an alert at 5 strangers within 1m", "A customer asks for the records of other customers."},
+	{inBudgetSpent, "hold", "a time", "no hold", "How long the credential is refused everything: `15m`, `1h`, `2 days`."},
+	{inIDWalking, "strangers", "a number", "", "How many different other customers it must ask for."},
+	{inIDWalking, "within", "a time", "", "In which time."},
+	{inIDWalking, "hold", "a time", "no hold", "How long the customer is refused everything."},
+}
+
+// keysIn gives the names of the keys of a block.
+func keysIn(block string) (names []string) {
+	for i := range keys {
+		if keys[i].In == block {
+			names = append(names, keys[i].Name)
+		}
+	}
+	return names
+}

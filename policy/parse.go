@@ -1,0 +1,484 @@
+package policy
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/getweir/weir"
+)
+
+// Parse reads a policy. The name of the file is for messages only. The error,
+// where there is one, is an *Errors: every mistake that could be found, with its
+// place. It panics on no input.
+func Parse(file string, src []byte) (*Policy, error) {
+	c := &compiler{
+		mistakes: mistakes{file: file, source: lines(src)},
+		Policy: &Policy{
+			file:     file,
+			version:  versionOf(src),
+			index:    make(map[weir.Class]int),
+			roles:    make(map[string]*role),
+			issuers:  make(map[string]*weir.Budgets),
+			networks: make(map[string]*weir.Budgets),
+		},
+		purposeUsed: make(map[weir.Purpose]bool),
+		tables:      make(map[string]table),
+	}
+	if root := readTree(&c.mistakes, src); root != nil {
+		c.compile(root)
+	}
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	c.doubts()
+	slices.SortStableFunc(c.mistakes.warnings, func(a, b Warning) int { return comparePositions(a.Position, b.Position) })
+	c.Policy.warnings = c.mistakes.warnings
+	return c.Policy, nil
+}
+
+// compiler makes a policy of a tree. It goes on after a mistake, with the
+// narrowest meaning in its place, to find the others.
+type compiler struct {
+	mistakes
+	*Policy
+	purposeUsed map[weir.Purpose]bool
+	tables      map[string]table // equal tables are kept once
+}
+
+func (c *compiler) compile(root *node) {
+	fields, ok := c.fields(root, inFile)
+	if !ok {
+		return
+	}
+	if f, ok := c.required(root, fields, inFile, "version"); ok {
+		if f.value.kind != scalar || f.value.text != "1" {
+			c.errorf(f.value.at, "the version of the language is 1")
+		}
+	}
+	// Classes name purposes and roles name both, so the order here is not free.
+	c.readPurposes(fields["purposes"].value)
+	c.readClasses(fields["classes"].value)
+	if f, ok := c.required(root, fields, inFile, "deployment"); ok {
+		c.deployment = c.taker("the deployment", f.value, inDeployment)
+	}
+	if c.deployment == nil {
+		c.deployment = new(weir.Budgets)
+	}
+	c.other = c.deployment
+	for _, f := range c.entries(fields["issuers"].value, "an issuer") {
+		c.issuers[f.key] = c.taker("issuer "+f.key, f.value, inIssuer)
+	}
+	for _, f := range c.entries(fields["networks"].value, "a network") {
+		budgets := c.taker("network "+f.key, f.value, inNetwork)
+		if f.key == "other" {
+			c.other = budgets
+		} else {
+			c.networks[f.key] = budgets
+		}
+	}
+	for _, f := range c.entries(fields["roles"].value, "a role") {
+		c.readRole(f)
+	}
+	c.readRoutes(fields["routes"].value)
+	if f, ok := fields["undeclared-routes"]; ok {
+		c.blockUndeclared = c.word(f, "inspect", "block") == "block"
+	}
+	c.readWatch(fields["watch"].value)
+}
+
+// fields takes a block with fixed keys apart. A key that stands twice is
+// reported already; the first counts.
+func (c *compiler) fields(n *node, block string) (map[string]pair, bool) {
+	if n == nil {
+		return nil, false
+	}
+	known := keysIn(block)
+	if n.kind != mapping {
+		c.errorf(n.at, "here stand keys and values (%s), not %s", strings.Join(known, ", "), nodeKindNames[n.kind])
+		return nil, false
+	}
+	fields := make(map[string]pair, len(n.pairs))
+	for _, p := range n.pairs {
+		if !slices.Contains(known, p.key) {
+			c.errorf(p.at, "unknown key %q%s", p.key, didYouMean(p.key, known))
+			continue
+		}
+		if _, twice := fields[p.key]; !twice {
+			fields[p.key] = p
+		}
+	}
+	return fields, true
+}
+
+// entries takes a block apart whose keys the author chose.
+func (c *compiler) entries(n *node, what string) []pair {
+	if n == nil {
+		return nil
+	}
+	if n.kind != mapping {
+		c.errorf(n.at, "here stand the names of %ss, each with a block, not %s", strings.TrimPrefix(strings.TrimPrefix(what, "a "), "an "), nodeKindNames[n.kind])
+		return nil
+	}
+	seen := make(map[string]bool, len(n.pairs))
+	all := n.pairs[:0:0]
+	for _, p := range n.pairs {
+		if seen[p.key] {
+			continue // reported already
+		}
+		seen[p.key] = true
+		if !isPartyName(p.key) {
+			c.errorf(p.at, "%q: the name of %s has no space in it and at most %d bytes", p.key, what, maxName)
+			continue
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+func (c *compiler) required(n *node, fields map[string]pair, block, key string) (pair, bool) {
+	f, ok := fields[key]
+	if !ok {
+		where := block
+		if where == inFile {
+			where = "the policy"
+		}
+		c.errorf(n.at, "%s: the key %q is missing", where, key)
+	}
+	return f, ok
+}
+
+// text reads a single value that is not empty.
+func (c *compiler) text(p pair) (string, bool) {
+	if p.value.kind != scalar || strings.TrimSpace(p.value.text) == "" {
+		c.errorf(p.value.at, "%s: text, not %s", p.key, kindOrEmpty(p.value))
+		return "", false
+	}
+	return p.value.text, true
+}
+
+func kindOrEmpty(n *node) string {
+	if n.kind == scalar {
+		return "an empty one"
+	}
+	return nodeKindNames[n.kind]
+}
+
+// word reads one of the words of a closed list. It gives "" for a mistake.
+func (c *compiler) word(p pair, known ...string) string {
+	if p.value.kind == scalar && slices.Contains(known, p.value.text) {
+		return p.value.text
+	}
+	if p.value.kind == scalar {
+		c.errorf(p.value.at, "%s: %q is none of %s%s", p.key, p.value.text, strings.Join(known, ", "), didYouMean(p.value.text, known))
+	} else {
+		c.errorf(p.value.at, "%s: one of %s, not %s", p.key, strings.Join(known, ", "), nodeKindNames[p.value.kind])
+	}
+	return ""
+}
+
+// list reads a list of texts.
+func (c *compiler) list(p pair) []*node {
+	if p.value.kind != sequence {
+		c.errorf(p.value.at, "%s: a list as [a, b], not %s", p.key, nodeKindNames[p.value.kind])
+		return nil
+	}
+	var all []*node
+	for _, item := range p.value.items {
+		if item.kind != scalar || item.text == "" {
+			c.errorf(item.at, "%s: a single word, not %s", p.key, kindOrEmpty(item))
+			continue
+		}
+		if slices.ContainsFunc(all, func(n *node) bool { return n.text == item.text }) {
+			c.errorf(item.at, "%s: %q stands here twice", p.key, item.text)
+			continue
+		}
+		all = append(all, item)
+	}
+	return all
+}
+
+// span reads a time: "15m", "1h30m", "2 days".
+func (c *compiler) span(p pair) time.Duration {
+	const longest = 366 * 24 * time.Hour
+	text, ok := c.text(p)
+	if !ok {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if number, ok := cutDays(text); ok {
+		var n int
+		n, err = strconv.Atoi(number)
+		d = time.Duration(min(n, 1000)) * 24 * time.Hour
+	}
+	switch {
+	case err != nil:
+		c.errorf(p.value.at, "%s: a time as 90s, 15m, 1h or 2 days", p.key)
+	case d <= 0:
+		c.errorf(p.value.at, "%s: a time longer than nothing", p.key)
+	case d > longest:
+		c.errorf(p.value.at, "%s: at most 366 days", p.key)
+	default:
+		return d
+	}
+	return 0
+}
+
+func cutDays(text string) (number string, ok bool) {
+	for _, unit := range []string{" days", " day", "d"} {
+		if number, ok = strings.CutSuffix(text, unit); ok {
+			return number, true
+		}
+	}
+	return "", false
+}
+
+func (c *compiler) readPurposes(n *node) {
+	for _, p := range c.entries(n, "a purpose") {
+		purpose := Purpose{Name: weir.Purpose(p.key), Line: p.line, Column: p.column}
+		if !isWord(p.key) {
+			c.errorf(p.at, "%q: a purpose is named with lower-case letters, digits and hyphens", p.key)
+		}
+		if fields, ok := c.fields(p.value, inPurpose); ok {
+			if f, ok := c.required(&node{at: p.at}, fields, "purpose "+p.key, "basis"); ok {
+				purpose.Basis = c.word(f, "consent", "contract", "legal-obligation", "vital-interests", "public-task", "legitimate-interests")
+			}
+			if f, ok := fields["about"]; ok {
+				purpose.About, _ = c.text(f)
+			}
+		}
+		c.purposes = append(c.purposes, purpose)
+	}
+}
+
+// purposeList reads a list of declared purposes.
+func (c *compiler) purposeList(p pair) (all []weir.Purpose) {
+	for _, n := range c.list(p) {
+		if purpose, ok := c.purpose(n); ok {
+			all = append(all, purpose)
+		}
+	}
+	return all
+}
+
+func (c *compiler) purpose(n *node) (weir.Purpose, bool) {
+	names := make([]string, len(c.purposes))
+	for i, p := range c.purposes {
+		if names[i] = string(p.Name); names[i] == n.text {
+			return p.Name, true
+		}
+	}
+	c.errorf(n.at, "unknown purpose %q%s", n.text, didYouMean(n.text, names))
+	return "", false
+}
+
+func (c *compiler) readClasses(n *node) {
+	for _, p := range c.entries(n, "a class") {
+		class := Class{Name: weir.Class(p.key), Line: p.line, Column: p.column}
+		if !isClassName(p.key) {
+			c.errorf(p.at, "%q: a class is named family.name, in lower-case letters, digits and underscores", p.key)
+		}
+		if fields, ok := c.fields(p.value, inClass); ok {
+			if f, ok := fields["sensitivity"]; ok {
+				switch c.word(f, "high", "moderate", "low") {
+				case "moderate":
+					class.Sensitivity = weir.Moderate
+				case "low":
+					class.Sensitivity = weir.Low
+				}
+			}
+			if f, ok := fields["purposes"]; ok {
+				class.Purposes = c.purposeList(f)
+				// An empty list would mean any purpose, which nobody who writes
+				// one means.
+				if f.value.kind == sequence && len(f.value.items) == 0 {
+					c.errorf(f.value.at, "purposes: an empty list (leave the key out for any purpose)")
+				}
+			}
+			if f, ok := fields["retention"]; ok {
+				class.Retention, _ = c.text(f)
+			}
+		}
+		c.index[class.Name] = len(c.classes)
+		c.classes = append(c.classes, class)
+	}
+}
+
+// taker reads a block whose one key is `take`.
+func (c *compiler) taker(whose string, n *node, block string) *weir.Budgets {
+	fields, ok := c.fields(n, block)
+	if !ok {
+		return new(weir.Budgets)
+	}
+	f, ok := c.required(n, fields, whose, "take")
+	if !ok {
+		return new(weir.Budgets)
+	}
+	return c.take(whose, f.value)
+}
+
+func (c *compiler) readRole(p pair) {
+	r := &role{name: p.key, line: p.line, column: p.column, take: new(weir.Budgets), together: c.deployment}
+	c.roles[p.key] = r
+	c.roleNames = append(c.roleNames, p.key)
+	fields, ok := c.fields(p.value, inRole)
+	if !ok {
+		return
+	}
+	if f, ok := fields["purposes"]; ok {
+		r.purposes = c.purposeList(f)
+	}
+	if f, ok := fields["own"]; ok {
+		r.own = c.word(f, "true", "false") == "true"
+	}
+	if f, ok := fields["see"]; ok {
+		r.sees = c.readSee(f.value)
+	}
+	if f, ok := fields["take"]; ok {
+		r.take = c.take("role "+p.key, f.value)
+	}
+	if f, ok := fields["together"]; ok {
+		r.together = c.take("role "+p.key+" together", f.value)
+	}
+	c.judge(r)
+}
+
+func (c *compiler) readRoutes(n *node) {
+	if n == nil {
+		return
+	}
+	if n.kind != sequence {
+		c.errorf(n.at, "here stands a list of routes, each beginning with - route:, not %s", nodeKindNames[n.kind])
+		return
+	}
+	names := make(map[string]at, len(n.items))
+	for _, item := range n.items {
+		c.readRoute(item, names)
+	}
+}
+
+func (c *compiler) readRoute(n *node, names map[string]at) {
+	fields, ok := c.fields(n, inRoute)
+	if !ok {
+		return
+	}
+	r := &route{at: n.at}
+	f, ok := c.required(n, fields, "this route", "route")
+	if !ok {
+		return
+	}
+	if r.text, ok = c.text(f); !ok {
+		return
+	}
+	r.at = f.value.at
+	p, err := parsePattern(r.text)
+	if err != nil {
+		c.errorf(f.value.at, "%s", err)
+		return
+	}
+	r.name = r.text
+	if f, ok := fields["name"]; ok {
+		if r.name, ok = c.text(f); ok && !isPartyName(r.name) {
+			c.errorf(f.value.at, "name: a word without spaces of at most %d bytes", maxName)
+		}
+	}
+	if before, twice := names[r.name]; twice {
+		c.errorf(f.value.at, "a route named %q stands on line %d already", r.name, before.line)
+	}
+	names[r.name] = f.value.at
+	if f, ok := fields["purpose"]; ok {
+		if _, ok := c.text(f); ok {
+			r.purpose, _ = c.purpose(f.value)
+		}
+	}
+	if f, ok := fields["subject"]; ok {
+		c.readSubject(r, p, f)
+	}
+	if f, ok := fields["opaque"]; ok {
+		for _, n := range c.list(f) {
+			if err := checkMediaRange(n.text); err != nil {
+				c.errorf(n.at, "opaque: %s", err)
+				continue
+			}
+			r.opaque = append(r.opaque, strings.ToLower(n.text))
+		}
+	}
+	if before := c.tree.insert(p, r); before != nil {
+		c.errorf(f.value.at, "the same requests as the route on line %d", before.line)
+		return
+	}
+	c.routes = append(c.routes, r)
+}
+
+func (c *compiler) readSubject(r *route, p pattern, f pair) {
+	text, ok := c.text(f)
+	if !ok {
+		return
+	}
+	subject, name, err := parseSubject(text)
+	if err != nil {
+		c.errorf(f.value.at, "subject: %s", err)
+		return
+	}
+	r.subject = subject
+	if subject.From != URL {
+		return
+	}
+	var known []string
+	for i, s := range p.segments {
+		switch {
+		case s.kind == literal:
+		case s.text != name:
+			known = append(known, s.text)
+		case s.kind == rest:
+			c.errorf(f.value.at, "subject: {%s...} may be several segments, a subject is one", name)
+			return
+		default:
+			r.segment = i
+			return
+		}
+	}
+	c.errorf(f.value.at, "subject: the route has no variable {%s}%s", name, didYouMean(name, known))
+}
+
+// The rule of id walking that holds where the policy names none.
+const (
+	defaultStrangers = 5
+	defaultWithin    = time.Minute
+)
+
+func (c *compiler) readWatch(n *node) {
+	c.watch.IDWalking = IDWalking{Strangers: defaultStrangers, Within: defaultWithin}
+	fields, _ := c.fields(n, inWatch)
+	if f, ok := fields["budget-spent"]; ok {
+		if fields, ok := c.fields(f.value, inBudgetSpent); ok {
+			if f, ok := fields["hold"]; ok {
+				c.watch.BudgetSpent.Hold = c.span(f)
+			}
+		}
+	}
+	f, ok := fields["id-walking"]
+	if !ok {
+		return
+	}
+	fields, ok = c.fields(f.value, inIDWalking)
+	if !ok {
+		return
+	}
+	rule := IDWalking{}
+	if s, ok := c.required(f.value, fields, f.key, "strangers"); ok {
+		i, err := strconv.Atoi(s.value.text)
+		if err != nil || i < 1 || i > 10_000 {
+			c.errorf(s.value.at, "strangers: a number of customers from 1 to 10000")
+		}
+		rule.Strangers = i
+	}
+	if s, ok := c.required(f.value, fields, f.key, "within"); ok {
+		rule.Within = c.span(s)
+	}
+	if s, ok := fields["hold"]; ok {
+		rule.Hold = c.span(s)
+	}
+	c.watch.IDWalking = rule
+}

@@ -1,0 +1,239 @@
+package policy
+
+import (
+	"time"
+
+	"github.com/getweir/weir"
+)
+
+// AnonymousRole is the role of a principal that shows no credential.
+const AnonymousRole = "anonymous"
+
+// A Plan is what the policy says about one exchange. Its zero value withholds
+// everything and charges nobody.
+type Plan struct {
+	Version string // of the policy
+	Route   string // its name; "": no route of the policy matches
+	Role    string
+	Purpose weir.Purpose
+	Subject Subject
+	// Own: the principal may see its own subject only.
+	Own bool
+	// Accounts are all that are charged, in this order: credential, principal,
+	// each actor, role, issuer, network, deployment. All or none of them pay.
+	Accounts []Account
+	// Opaque has the media types that may pass unread: "image/*", "video/mp4".
+	// Not to be changed.
+	Opaque []string
+
+	policy *Policy
+	table  table
+}
+
+// An Account is a party with what it may take.
+type Account struct {
+	Party   weir.Party
+	Budgets weir.Budgets
+}
+
+// A Hold refuses everything to a party for a time.
+type Hold struct {
+	Party  weir.Party
+	Reason string // for the people who look into it; never shown to the party
+	Since  time.Time
+	Until  time.Time // zero: until it is lifted
+}
+
+// Holds are those that are known, by party.
+type Holds map[weir.Party]Hold
+
+// Plan says what may be done in an exchange, or why nothing may. The order is
+// fixed: a hold on any of the parties; the role; the purpose, which is the
+// exchange's own, else the route's, else the role's first; the route.
+//
+// The path of the exchange must be percent-decoded and cleaned ("//", "." and
+// ".." resolved) by the door: the policy matches what the service behind the
+// door will serve, and does not guess at spellings. A slash at the end is of no
+// meaning here.
+func (p *Policy) Plan(x *weir.Exchange, now time.Time, holds Holds) (*Plan, *weir.Denial) {
+	pl := new(Plan)
+	if d := p.PlanInto(pl, x, now, holds); d != nil {
+		return nil, d
+	}
+	return pl, nil
+}
+
+// PlanInto is Plan into a plan that may have been used before, of which it keeps
+// the memory. After a denial the plan is the zero one.
+func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds) *weir.Denial {
+	accounts := p.appendAccounts(pl.Accounts[:0], &x.Principal)
+	*pl = Plan{}
+	if d := held(accounts, now, holds); d != nil {
+		return d
+	}
+	name := roleName(&x.Principal)
+	r := p.roles[name]
+	if r == nil {
+		return &weir.Denial{Reason: weir.ReasonRole, Message: "This role may do nothing here."}
+	}
+	path := cutSlashes(x.Path.Reveal())
+	matched := p.tree.match(x.Method, path)
+
+	purpose := x.Purpose
+	if purpose == "" && matched != nil {
+		purpose = matched.purpose
+	}
+	if purpose == "" && len(r.purposes) > 0 {
+		purpose = r.purposes[0]
+	}
+	actions, ok := r.find(purpose)
+	if !ok {
+		return &weir.Denial{Reason: weir.ReasonPurpose, Message: "This role may not act for this purpose."}
+	}
+	if matched == nil && p.blockUndeclared {
+		return &weir.Denial{Reason: weir.ReasonRequest, Message: "No such route is open."}
+	}
+
+	*pl = Plan{
+		Version:  p.version,
+		Role:     name,
+		Purpose:  purpose,
+		Own:      r.own,
+		Accounts: accounts,
+		policy:   p,
+		table:    actions,
+	}
+	if matched != nil {
+		pl.Route, pl.Subject, pl.Opaque = matched.name, matched.subject, matched.opaque
+		if pl.Subject.From == URL {
+			pl.Subject.Value = weir.Identifier{
+				Kind:  pl.Subject.Kind,
+				Value: weir.NewPlain(nthSegment(path, matched.segment)),
+			}
+		}
+	}
+	return nil
+}
+
+// Action says what happens to a finding of a class. A class that the policy does
+// not declare is blocked.
+func (pl *Plan) Action(class weir.Class) weir.Action {
+	if pl.policy == nil {
+		return weir.Block
+	}
+	i, ok := pl.policy.index[class]
+	if !ok {
+		return weir.Block
+	}
+	return pl.table[i]
+}
+
+// Sensitivity grades a class. One that the policy does not declare is High.
+func (pl *Plan) Sensitivity(class weir.Class) weir.Sensitivity {
+	if pl.policy == nil {
+		return weir.High
+	}
+	i, ok := pl.policy.index[class]
+	if !ok {
+		return weir.High
+	}
+	return pl.policy.classes[i].Sensitivity
+}
+
+// NamePrincipal gives the principal's account its name, for a principal that is
+// known only by the customer that it is: the pseudonym of that customer. A hold
+// on the name is the denial. Where the name was put in the exchange's
+// Principal.Name before Plan, this is not needed.
+func (pl *Plan) NamePrincipal(name string, now time.Time, holds Holds) *weir.Denial {
+	for i := range pl.Accounts {
+		if a := &pl.Accounts[i]; a.Party.Kind == weir.ByPrincipal {
+			a.Party.Name = name
+			return held(pl.Accounts[i:i+1], now, holds)
+		}
+	}
+	return nil
+}
+
+// Accounts gives the parties that a release to a principal is charged to, in the
+// order of Plan.Accounts. A role that the policy does not know takes nothing.
+func (p *Policy) Accounts(pr *weir.Principal) []Account { return p.appendAccounts(nil, pr) }
+
+// maxAccounts fits a principal with two in its act chain.
+const maxAccounts = 8
+
+func (p *Policy) appendAccounts(to []Account, pr *weir.Principal) []Account {
+	if to == nil {
+		to = make([]Account, 0, maxAccounts)
+	}
+	take, together := new(weir.Budgets), p.deployment
+	name := roleName(pr)
+	if r := p.roles[name]; r != nil {
+		take, together = r.take, r.together
+	}
+	// Without a credential there is nothing to steal: the principal's account is
+	// the one that counts.
+	if pr.Kind != weir.Anonymous || pr.Credential != "" {
+		to = append(to, Account{weir.Party{Kind: weir.ByCredential, Name: pr.Credential}, *take})
+	}
+	to = append(to, Account{weir.Party{Kind: weir.ByPrincipal, Name: PrincipalName(pr)}, *take})
+	for _, actor := range pr.Act {
+		to = append(to, Account{weir.Party{Kind: weir.ByActor, Name: actor}, *take})
+	}
+	to = append(to, Account{weir.Party{Kind: weir.ByRole, Name: name}, *together})
+	// Nobody's principals may take what the deployment may, and are charged there.
+	if pr.Issuer != "" {
+		budgets := p.issuers[pr.Issuer]
+		if budgets == nil {
+			budgets = p.deployment
+		}
+		to = append(to, Account{weir.Party{Kind: weir.ByIssuer, Name: pr.Issuer}, *budgets})
+	}
+	budgets := p.networks[pr.Network]
+	if budgets == nil {
+		budgets = p.other
+	}
+	to = append(to, Account{weir.Party{Kind: weir.ByNetwork, Name: pr.Network}, *budgets})
+	return append(to, Account{weir.Party{Kind: weir.ByDeployment}, *p.deployment})
+}
+
+// PrincipalName is the name that a principal is charged and held under: its own,
+// or for one without a credential "anonymous@" and its network.
+func PrincipalName(pr *weir.Principal) string {
+	if pr.Name == "" && pr.Kind == weir.Anonymous {
+		return AnonymousRole + "@" + pr.Network
+	}
+	return pr.Name
+}
+
+func roleName(pr *weir.Principal) string {
+	if pr.Role == "" && pr.Kind == weir.Anonymous {
+		return AnonymousRole
+	}
+	return pr.Role
+}
+
+// held gives the denial for the hold among the accounts that lasts longest.
+func held(accounts []Account, now time.Time, holds Holds) *weir.Denial {
+	if len(holds) == 0 {
+		return nil
+	}
+	var worst *Hold
+	for i := range accounts {
+		h, ok := holds[accounts[i].Party]
+		if !ok || !h.Until.IsZero() && !now.Before(h.Until) {
+			continue
+		}
+		if worst == nil || !worst.Until.IsZero() && (h.Until.IsZero() || h.Until.After(worst.Until)) {
+			h.Party = accounts[i].Party
+			worst = &h
+		}
+	}
+	if worst == nil {
+		return nil
+	}
+	d := &weir.Denial{Reason: weir.ReasonHold, Message: "Access is on hold.", Party: worst.Party}
+	if !worst.Until.IsZero() {
+		d.Retry = worst.Until.Sub(now)
+	}
+	return d
+}

@@ -1,0 +1,154 @@
+// Package policy says what personal data may flow, to whom, and how much of it.
+//
+// One YAML file, which a person can read in a review, is compiled by Parse into
+// lookup tables: for each role and each purpose the action for each class, and
+// for each party the number of distinct customers that it may take in each
+// window. Plan then answers a request by reading those tables. The vocabulary
+// is closed: there are no expressions, so every grant can be listed, compared
+// and bounded before anybody uses it.
+//
+// What the file does not say is not permitted: an undeclared class is blocked, a
+// role that is not named gets no plan, a budget that is not given is none. A
+// file with a mistake in it gives no policy at all, and every mistake is shown
+// with its line. A Policy never changes after Parse and may be used by any
+// number of goroutines at once.
+//
+// It does no input or output, reads no clock, counts nothing and finds nothing:
+// it is told the time and the holds, the meter counts what its budgets bound,
+// and inspect finds the classes that it names.
+package policy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/getweir/weir"
+)
+
+// A Policy is a policy file, compiled. It never changes.
+type Policy struct {
+	file    string
+	version string
+
+	classes    []Class
+	index      map[weir.Class]int // into classes, and into every table
+	purposes   []Purpose
+	roles      map[string]*role
+	roleNames  []string // in the order of the file
+	issuers    map[string]*weir.Budgets
+	networks   map[string]*weir.Budgets
+	other      *weir.Budgets // for networks that are not named
+	deployment *weir.Budgets
+
+	routes          []*route // in the order of the file
+	tree            routeNode
+	blockUndeclared bool
+
+	watch    WatchRules
+	warnings []Warning
+	takes    []namedTake // every `take` of the file, for Unbounded
+}
+
+// A Class is one kind of personal data that the policy declares.
+type Class struct {
+	Name        weir.Class
+	Sensitivity weir.Sensitivity
+	// Purposes for which it may be processed; none: any.
+	Purposes []weir.Purpose
+	// Retention says, for the privacy notice, how long it is kept; "": not said.
+	Retention string
+	// Line and Column of its name in the file, from 1.
+	Line, Column int
+}
+
+// A Purpose is a reason for processing, with the legal basis that carries it.
+type Purpose struct {
+	Name weir.Purpose
+	// Basis is one of GDPR art. 6(1): consent, contract, legal-obligation,
+	// vital-interests, public-task, legitimate-interests.
+	Basis string
+	// About says it in words, for the privacy notice.
+	About string
+	// Line and Column of its name in the file, from 1.
+	Line, Column int
+}
+
+// WatchRules are the thresholds of the rules that follow the ledger.
+type WatchRules struct {
+	BudgetSpent BudgetSpent
+	IDWalking   IDWalking
+}
+
+// BudgetSpent: a budget came to its end.
+type BudgetSpent struct {
+	// Hold is how long the credential is then held; 0: only an alert.
+	Hold time.Duration
+}
+
+// IDWalking: a customer asks for records of other customers.
+type IDWalking struct {
+	// Strangers is how many different customers, not its own, a customer must
+	// ask for within the time Within; 0: the rule is off.
+	Strangers int
+	Within    time.Duration
+	// Hold is how long the customer is then held; 0: only an alert.
+	Hold time.Duration
+}
+
+// A role, compiled.
+type role struct {
+	name     string
+	line     int
+	column   int
+	own      bool
+	purposes []weir.Purpose
+	tables   []table // for each of purposes
+	sees     []sight
+	decides  []int // for each class the line of `see` that decides; 0: none
+	take     *weir.Budgets
+	together *weir.Budgets
+}
+
+// A table has the action for each class, by the index of Policy.
+type table []weir.Action
+
+// find gives the table for a purpose of the role.
+func (r *role) find(purpose weir.Purpose) (table, bool) {
+	for i, p := range r.purposes {
+		if p == purpose {
+			return r.tables[i], true
+		}
+	}
+	return nil, false
+}
+
+// Version names the policy by its content: "sha256:" and the first 12
+// hexadecimal digits of the SHA-256 of the file's bytes.
+func (p *Policy) Version() string { return p.version }
+
+// File is the name that Parse was given.
+func (p *Policy) File() string { return p.file }
+
+// Classes gives the declared classes in the order of the file. Which of them a
+// detector knows is for the caller to compare: policy does not know detectors.
+func (p *Policy) Classes() []Class { return slices.Clone(p.classes) }
+
+// Purposes gives the declared purposes in the order of the file.
+func (p *Policy) Purposes() []Purpose { return slices.Clone(p.purposes) }
+
+// Roles gives the names of the roles in the order of the file.
+func (p *Policy) Roles() []string { return slices.Clone(p.roleNames) }
+
+// Watch gives the thresholds of the watching rules.
+func (p *Policy) Watch() WatchRules { return p.watch }
+
+// Warnings gives what is legal and still deserves a look, in the order of the
+// file.
+func (p *Policy) Warnings() []Warning { return slices.Clone(p.warnings) }
+
+func versionOf(src []byte) string {
+	sum := sha256.Sum256(src)
+	return "sha256:" + hex.EncodeToString(sum[:6])
+}

@@ -1,0 +1,148 @@
+package policy
+
+import (
+	"strconv"
+
+	"github.com/getweir/weir"
+)
+
+// unbounded is the word for a limit that there is not.
+const unbounded = "unbounded"
+
+// maxCustomers is the largest number that a budget may name. Whoever needs more
+// than this has no bound to speak of, and says so with the word.
+const maxCustomers = 10_000_000_000
+
+// namedTake is a `take` of the file: whose, where, and what it gives.
+type namedTake struct {
+	at
+	whose   string
+	budgets *weir.Budgets
+	lanes   [weir.NumLanes]at // where each lane stands; zero where it does not
+}
+
+// take reads a `take` or `together` block.
+func (c *compiler) take(whose string, n *node) *weir.Budgets {
+	budgets := new(weir.Budgets)
+	fields, ok := c.fields(n, inTake)
+	if !ok {
+		return budgets
+	}
+	named := namedTake{at: n.at, whose: whose, budgets: budgets}
+	for lane := weir.Clear; lane < weir.NumLanes; lane++ {
+		if f, ok := fields[lane.String()]; ok {
+			budgets[lane] = c.budget(whose, f)
+			named.lanes[lane] = f.at
+		}
+	}
+	if _, ok := fields[weir.Sensitive.String()]; !ok {
+		budgets[weir.Sensitive] = budgets[weir.Clear]
+	} else if wider(budgets[weir.Sensitive], budgets[weir.Clear]) {
+		c.warnf(named.lanes[weir.Sensitive], "%s: the lane sensitive is wider than the lane clear, which bounds it", whose)
+	}
+	c.takes = append(c.takes, named)
+	return budgets
+}
+
+// budget reads the windows of one lane. A window that is not given takes the
+// value of the next longer one; the ceiling must always be stated.
+func (c *compiler) budget(whose string, p pair) (b weir.Budget) {
+	n := p.value
+	if n.kind == scalar {
+		if n.text == unbounded {
+			c.warnf(p.at, "%s: the lane %s is unbounded", whose, p.key)
+			return weir.Budget{weir.Unbounded, weir.Unbounded, weir.Unbounded}
+		}
+		if _, err := strconv.Atoi(n.text); err == nil {
+			c.errorf(n.at, "say in which time: {30 days: %s}", n.text)
+			return b
+		}
+		c.errorf(n.at, "a budget is a number for each of hour, day and 30 days, or %s", unbounded)
+		return b
+	}
+	fields, ok := c.fields(n, inBudget)
+	if !ok {
+		return b
+	}
+	if len(fields) == 0 {
+		c.errorf(p.at, "the budget of %s gives no number", p.key)
+		return b
+	}
+	limit, shorter := 0, ""
+	for w := weir.Month; ; w-- {
+		f, given := fields[w.String()]
+		switch {
+		case given:
+			l, ok := c.limit(f)
+			if ok && w < weir.Month && exceeds(l, limit) {
+				c.errorf(f.at, "%s is more than %s: %s > %s", w, w+1, limitText(l), limitText(limit))
+				l = limit
+			}
+			if ok && l == weir.Unbounded {
+				c.warnf(f.at, "%s: the lane %s is unbounded in %s", whose, p.key, w)
+			}
+			limit = l
+		case w == weir.Month:
+			for s := weir.Hour; s < weir.Month && shorter == ""; s++ {
+				if _, ok := fields[s.String()]; ok {
+					shorter = s.String()
+				}
+			}
+			c.errorf(p.at, "a budget needs its ceiling: %s is given and %s is not", shorter, w)
+		case w == weir.Day:
+			if _, ok := fields[weir.Hour.String()]; ok {
+				c.errorf(p.at, "%s is given and %s is not", weir.Hour, w)
+			}
+		}
+		b[w] = limit
+		if w == weir.Hour {
+			return b
+		}
+	}
+}
+
+// limit reads a number of customers.
+func (c *compiler) limit(p pair) (int, bool) {
+	n := p.value
+	if n.kind != scalar {
+		c.errorf(n.at, "%s: a number of customers, or %s, not %s", p.key, unbounded, nodeKindNames[n.kind])
+		return 0, false
+	}
+	if n.text == unbounded {
+		return weir.Unbounded, true
+	}
+	i, err := strconv.Atoi(n.text)
+	switch {
+	case err != nil || !n.plain:
+		c.errorf(n.at, "%s: a whole number of customers, or %s%s", p.key, unbounded, didYouMean(n.text, []string{unbounded}))
+	case i < 0:
+		c.errorf(n.at, "%s: less than no customer", p.key)
+	case i > maxCustomers:
+		c.errorf(n.at, "%s: more than %d customers: say %s", p.key, maxCustomers, unbounded)
+	default:
+		return i, true
+	}
+	return 0, false
+}
+
+// exceeds reports whether limit a lets more through than limit b.
+func exceeds(a, b int) bool {
+	return b != weir.Unbounded && (a == weir.Unbounded || a > b)
+}
+
+// wider reports whether a lets more through than b in any window.
+func wider(a, b weir.Budget) bool {
+	for w := range a {
+		if exceeds(a[w], b[w]) {
+			return true
+		}
+	}
+	return false
+}
+
+func limitText(limit int) string {
+	if limit == weir.Unbounded {
+		return unbounded
+	}
+	return strconv.Itoa(limit)
+}
