@@ -21,19 +21,13 @@ type Plan struct {
 	Own bool
 	// Accounts are all that are charged, in this order: credential, principal,
 	// each actor, role, issuer, network, deployment. All or none of them pay.
-	Accounts []Account
+	Accounts []weir.Account
 	// Opaque has the media types that may pass unread: "image/*", "video/mp4".
 	// Not to be changed.
 	Opaque []string
 
 	policy *Policy
 	table  table
-}
-
-// An Account is a party with what it may take.
-type Account struct {
-	Party   weir.Party
-	Budgets weir.Budgets
 }
 
 // A Hold refuses everything to a party for a time.
@@ -103,16 +97,39 @@ func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds
 		policy:   p,
 		table:    actions,
 	}
-	if matched != nil {
-		pl.Route, pl.Subject, pl.Opaque = matched.name, matched.subject, matched.opaque
-		if pl.Subject.From == URL {
-			pl.Subject.Value = weir.Identifier{
-				Kind:  pl.Subject.Kind,
-				Value: weir.NewPlain(nthSegment(path, matched.segment)),
-			}
+	pl.route(matched, path)
+	return nil
+}
+
+// Unenforced is the plan of an exchange for which nothing is enforced: who is
+// charged for it and whose its route is, whatever holds, roles and purposes say.
+// Its actions still block everything; whoever asks for such a plan does not ask
+// for those.
+func (p *Policy) Unenforced(x *weir.Exchange) *Plan {
+	pl := &Plan{
+		Version:  p.version,
+		Role:     roleName(&x.Principal),
+		Purpose:  x.Purpose,
+		Accounts: p.appendAccounts(nil, &x.Principal),
+		policy:   p,
+	}
+	path := cutSlashes(x.Path.Reveal())
+	pl.route(p.tree.match(x.Method, path), path)
+	return pl
+}
+
+// route takes over what a route says; nil: none matched.
+func (pl *Plan) route(matched *route, path string) {
+	if matched == nil {
+		return
+	}
+	pl.Route, pl.Subject, pl.Opaque = matched.name, matched.subject, matched.opaque
+	if pl.Subject.From == URL {
+		pl.Subject.Value = weir.Identifier{
+			Kind:  pl.Subject.Kind,
+			Value: weir.NewPlain(nthSegment(path, matched.segment)),
 		}
 	}
-	return nil
 }
 
 // Action says what happens to a finding of a class. A class that the policy does
@@ -156,14 +173,14 @@ func (pl *Plan) NamePrincipal(name string, now time.Time, holds Holds) *weir.Den
 
 // Accounts gives the parties that a release to a principal is charged to, in the
 // order of Plan.Accounts. A role that the policy does not know takes nothing.
-func (p *Policy) Accounts(pr *weir.Principal) []Account { return p.appendAccounts(nil, pr) }
+func (p *Policy) Accounts(pr *weir.Principal) []weir.Account { return p.appendAccounts(nil, pr) }
 
 // maxAccounts fits a principal with two in its act chain.
 const maxAccounts = 8
 
-func (p *Policy) appendAccounts(to []Account, pr *weir.Principal) []Account {
+func (p *Policy) appendAccounts(to []weir.Account, pr *weir.Principal) []weir.Account {
 	if to == nil {
-		to = make([]Account, 0, maxAccounts)
+		to = make([]weir.Account, 0, maxAccounts)
 	}
 	take, together := new(weir.Budgets), p.deployment
 	name := roleName(pr)
@@ -173,27 +190,27 @@ func (p *Policy) appendAccounts(to []Account, pr *weir.Principal) []Account {
 	// Without a credential there is nothing to steal: the principal's account is
 	// the one that counts.
 	if pr.Kind != weir.Anonymous || pr.Credential != "" {
-		to = append(to, Account{weir.Party{Kind: weir.ByCredential, Name: pr.Credential}, *take})
+		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByCredential, Name: pr.Credential}, Budgets: *take})
 	}
-	to = append(to, Account{weir.Party{Kind: weir.ByPrincipal, Name: PrincipalName(pr)}, *take})
+	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByPrincipal, Name: PrincipalName(pr)}, Budgets: *take})
 	for _, actor := range pr.Act {
-		to = append(to, Account{weir.Party{Kind: weir.ByActor, Name: actor}, *take})
+		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByActor, Name: actor}, Budgets: *take})
 	}
-	to = append(to, Account{weir.Party{Kind: weir.ByRole, Name: name}, *together})
+	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByRole, Name: name}, Budgets: *together})
 	// Nobody's principals may take what the deployment may, and are charged there.
 	if pr.Issuer != "" {
 		budgets := p.issuers[pr.Issuer]
 		if budgets == nil {
 			budgets = p.deployment
 		}
-		to = append(to, Account{weir.Party{Kind: weir.ByIssuer, Name: pr.Issuer}, *budgets})
+		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByIssuer, Name: pr.Issuer}, Budgets: *budgets})
 	}
 	budgets := p.networks[pr.Network]
 	if budgets == nil {
 		budgets = p.other
 	}
-	to = append(to, Account{weir.Party{Kind: weir.ByNetwork, Name: pr.Network}, *budgets})
-	return append(to, Account{weir.Party{Kind: weir.ByDeployment}, *p.deployment})
+	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByNetwork, Name: pr.Network}, Budgets: *budgets})
+	return append(to, weir.Account{Party: weir.Party{Kind: weir.ByDeployment}, Budgets: *p.deployment})
 }
 
 // PrincipalName is the name that a principal is charged and held under: its own,
@@ -213,7 +230,7 @@ func roleName(pr *weir.Principal) string {
 }
 
 // held gives the denial for the hold among the accounts that lasts longest.
-func held(accounts []Account, now time.Time, holds Holds) *weir.Denial {
+func held(accounts []weir.Account, now time.Time, holds Holds) *weir.Denial {
 	if len(holds) == 0 {
 		return nil
 	}
