@@ -175,6 +175,31 @@ func (pl *Plan) NamePrincipal(name string, now time.Time, holds Holds) *weir.Den
 // order of Plan.Accounts. A role that the policy does not know takes nothing.
 func (p *Policy) Accounts(pr *weir.Principal) []weir.Account { return p.appendAccounts(nil, pr) }
 
+// Budgets gives what a role, an issuer, a network or the deployment may take as a
+// whole. What a credential, a principal or an actor may take depends on its role:
+// see Accounts.
+func (p *Policy) Budgets(party weir.Party) weir.Budgets {
+	switch party.Kind {
+	case weir.ByRole:
+		if r := p.roles[party.Name]; r != nil {
+			return *r.together
+		}
+	case weir.ByIssuer:
+		if b := p.issuers[party.Name]; b != nil {
+			return *b
+		}
+	case weir.ByNetwork:
+		if b := p.networks[party.Name]; b != nil {
+			return *b
+		}
+		return *p.other
+	case weir.ByDeployment:
+	default:
+		return weir.Budgets{}
+	}
+	return *p.deployment
+}
+
 // maxAccounts fits a principal with two in its act chain.
 const maxAccounts = 8
 
