@@ -62,24 +62,16 @@ func (p *Policy) Plan(x *weir.Exchange, now time.Time, holds Holds) (*Plan, *wei
 func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds) *weir.Denial {
 	accounts := p.appendAccounts(pl.Accounts[:0], &x.Principal)
 	*pl = Plan{}
-	if d := held(accounts, now, holds); d != nil {
+	if d := holds.Check(accounts, now); d != nil {
 		return d
 	}
-	name := roleName(&x.Principal)
-	r := p.roles[name]
+	r := p.roles[roleName(&x.Principal)]
 	if r == nil {
 		return &weir.Denial{Reason: weir.ReasonRole, Message: "This role may do nothing here."}
 	}
 	path := cutSlashes(x.Path.Reveal())
 	matched := p.tree.match(x.Method, path)
-
-	purpose := x.Purpose
-	if purpose == "" && matched != nil {
-		purpose = matched.purpose
-	}
-	if purpose == "" && len(r.purposes) > 0 {
-		purpose = r.purposes[0]
-	}
+	purpose := choosePurpose(x, matched, r)
 	actions, ok := r.find(purpose)
 	if !ok {
 		return &weir.Denial{Reason: weir.ReasonPurpose, Message: "This role may not act for this purpose."}
@@ -87,39 +79,42 @@ func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds
 	if matched == nil && p.blockUndeclared {
 		return &weir.Denial{Reason: weir.ReasonRequest, Message: "No such route is open."}
 	}
-
-	*pl = Plan{
-		Version:  p.version,
-		Role:     name,
-		Purpose:  purpose,
-		Own:      r.own,
-		Accounts: accounts,
-		policy:   p,
-		table:    actions,
-	}
-	pl.route(matched, path)
+	p.fill(pl, r, matched, path)
+	pl.Purpose, pl.Accounts, pl.table = purpose, accounts, actions
 	return nil
 }
 
-// Unenforced is the plan of an exchange for which nothing is enforced: who is
-// charged for it and whose its route is, whatever holds, roles and purposes say.
-// Its actions still block everything; whoever asks for such a plan does not ask
-// for those.
+// Unenforced gives what the policy knows of an exchange without deciding on it:
+// its route, its subject, its parties and the sensitivity of classes, whether or
+// not Plan would deny it. Every action of it is Block: whoever lets something
+// pass all the same decides that for itself.
 func (p *Policy) Unenforced(x *weir.Exchange) *Plan {
-	pl := &Plan{
-		Version:  p.version,
-		Role:     roleName(&x.Principal),
-		Purpose:  x.Purpose,
-		Accounts: p.appendAccounts(nil, &x.Principal),
-		policy:   p,
-	}
+	pl := new(Plan)
 	path := cutSlashes(x.Path.Reveal())
-	pl.route(p.tree.match(x.Method, path), path)
+	matched := p.tree.match(x.Method, path)
+	r := p.roles[roleName(&x.Principal)]
+	if r == nil {
+		r = &role{name: roleName(&x.Principal)}
+	}
+	p.fill(pl, r, matched, path)
+	pl.Purpose, pl.Accounts = choosePurpose(x, matched, r), p.Accounts(&x.Principal)
 	return pl
 }
 
-// route takes over what a route says; nil: none matched.
-func (pl *Plan) route(matched *route, path string) {
+func choosePurpose(x *weir.Exchange, matched *route, r *role) weir.Purpose {
+	switch {
+	case x.Purpose != "":
+		return x.Purpose
+	case matched != nil && matched.purpose != "":
+		return matched.purpose
+	case len(r.purposes) > 0:
+		return r.purposes[0]
+	}
+	return ""
+}
+
+func (p *Policy) fill(pl *Plan, r *role, matched *route, path string) {
+	pl.Version, pl.Role, pl.Own, pl.policy = p.version, r.name, r.own, p
 	if matched == nil {
 		return
 	}
@@ -139,7 +134,7 @@ func (pl *Plan) Action(class weir.Class) weir.Action {
 		return weir.Block
 	}
 	i, ok := pl.policy.index[class]
-	if !ok {
+	if !ok || i >= len(pl.table) {
 		return weir.Block
 	}
 	return pl.table[i]
@@ -155,20 +150,6 @@ func (pl *Plan) Sensitivity(class weir.Class) weir.Sensitivity {
 		return weir.High
 	}
 	return pl.policy.classes[i].Sensitivity
-}
-
-// NamePrincipal gives the principal's account its name, for a principal that is
-// known only by the customer that it is: the pseudonym of that customer. A hold
-// on the name is the denial. Where the name was put in the exchange's
-// Principal.Name before Plan, this is not needed.
-func (pl *Plan) NamePrincipal(name string, now time.Time, holds Holds) *weir.Denial {
-	for i := range pl.Accounts {
-		if a := &pl.Accounts[i]; a.Party.Kind == weir.ByPrincipal {
-			a.Party.Name = name
-			return held(pl.Accounts[i:i+1], now, holds)
-		}
-	}
-	return nil
 }
 
 // Accounts gives the parties that a release to a principal is charged to, in the
@@ -254,28 +235,30 @@ func roleName(pr *weir.Principal) string {
 	return pr.Role
 }
 
-// held gives the denial for the hold among the accounts that lasts longest.
-func held(accounts []weir.Account, now time.Time, holds Holds) *weir.Denial {
-	if len(holds) == 0 {
+// Check gives the denial for the hold on any of the accounts that lasts longest,
+// or nil.
+func (h Holds) Check(accounts []weir.Account, now time.Time) *weir.Denial {
+	if len(h) == 0 {
 		return nil
 	}
-	var worst *Hold
+	var worst weir.Party
+	var until time.Time
+	found := false
 	for i := range accounts {
-		h, ok := holds[accounts[i].Party]
-		if !ok || !h.Until.IsZero() && !now.Before(h.Until) {
+		hold, ok := h[accounts[i].Party]
+		if !ok || !hold.Until.IsZero() && !now.Before(hold.Until) {
 			continue
 		}
-		if worst == nil || !worst.Until.IsZero() && (h.Until.IsZero() || h.Until.After(worst.Until)) {
-			h.Party = accounts[i].Party
-			worst = &h
+		if !found || !until.IsZero() && (hold.Until.IsZero() || hold.Until.After(until)) {
+			worst, until, found = accounts[i].Party, hold.Until, true
 		}
 	}
-	if worst == nil {
+	if !found {
 		return nil
 	}
-	d := &weir.Denial{Reason: weir.ReasonHold, Message: "Access is on hold.", Party: worst.Party}
-	if !worst.Until.IsZero() {
-		d.Retry = worst.Until.Sub(now)
+	d := &weir.Denial{Reason: weir.ReasonHold, Message: "Access is on hold.", Party: worst}
+	if !until.IsZero() {
+		d.Retry = until.Sub(now)
 	}
 	return d
 }
