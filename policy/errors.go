@@ -168,6 +168,14 @@ func comparePositions(a, b Position) int {
 	return a.Column - b.Column
 }
 
+// hint is didYouMean, until there are so many mistakes that nobody reads them.
+func (m *mistakes) hint(word string, known []string) string {
+	if len(m.errors) > 4*maxErrors {
+		return ""
+	}
+	return didYouMean(word, known)
+}
+
 // didYouMean gives a hint for a word that is not one of those known, or "".
 func didYouMean(word string, known []string) string {
 	best, distance := "", max(2, utf8.RuneCountInString(word)/3+1)

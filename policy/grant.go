@@ -1,6 +1,13 @@
 package policy
 
-import "github.com/getweir/weir"
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/getweir/weir"
+)
 
 // A Grant is one thing that the policy permits: a role sees a class in clear or
 // masked for a purpose, of as many customers as the budgets say.
@@ -12,7 +19,7 @@ type Grant struct {
 	Action      weir.Action // Allow or Mask
 	// Own: of its own record only.
 	Own bool
-	// Take is what one credential or principal of the role may take.
+	// Take is what one credential, one principal or one actor may take.
 	Take weir.Budgets
 	// Together is what the whole role may take.
 	Together weir.Budgets
@@ -35,9 +42,150 @@ func (p *Policy) Grants() (all []Grant) {
 					Class: p.classes[i].Name, Sensitivity: p.classes[i].Sensitivity,
 					Action: action, Own: r.own,
 					Take: *r.take, Together: *r.together,
-					Line: r.decides[i],
+					Line: r.sees[r.decides[i]-1].line,
 				})
 			}
+		}
+	}
+	return all
+}
+
+// Lanes are those that a customer is counted in when data leaves under the
+// grant.
+func (g *Grant) Lanes() weir.Lanes {
+	var none weir.Lanes
+	switch {
+	case g.Own:
+		return none.With(weir.Own)
+	case g.Action == weir.Mask:
+		return none.With(weir.Masked)
+	case g.Action == weir.Allow && g.Sensitivity == weir.High:
+		return none.With(weir.Clear).With(weir.Sensitive)
+	case g.Action == weir.Allow:
+		return none.With(weir.Clear)
+	}
+	return none
+}
+
+// Most is how many different customers one credential can take at most under
+// the grant: the narrowest of the budgets that count it. The issuer's, the
+// network's and the deployment's may be narrower still.
+func (g *Grant) Most() weir.Budget {
+	most := weir.Budget{weir.Unbounded, weir.Unbounded, weir.Unbounded}
+	lanes := g.Lanes()
+	for l := weir.Clear; l < weir.NumLanes; l++ {
+		if !lanes.Has(l) {
+			continue
+		}
+		for w := range most {
+			for _, limit := range [...]int{g.Take[l][w], g.Together[l][w]} {
+				if exceeds(most[w], limit) {
+					most[w] = limit
+				}
+			}
+		}
+	}
+	return most
+}
+
+// MarshalJSON writes the grant in the words of the language. Lanes that let
+// nobody through are left out.
+func (g Grant) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Role        string        `json:"role"`
+		Purpose     weir.Purpose  `json:"purpose"`
+		Class       weir.Class    `json:"class"`
+		Sensitivity string        `json:"sensitivity"`
+		Sees        string        `json:"sees"`
+		Own         bool          `json:"own"`
+		Most        windowsJSON   `json:"most"`
+		Take        budgetsByLane `json:"take"`
+		Together    budgetsByLane `json:"together"`
+		Line        int           `json:"line"`
+	}{
+		g.Role, g.Purpose, g.Class, g.Sensitivity.String(), actionWords[g.Action], g.Own,
+		windows(g.Most()), byLane(g.Take), byLane(g.Together), g.Line,
+	})
+}
+
+// windowsJSON is a Budget in JSON: a number for each window, or "unbounded".
+type windowsJSON map[string]any
+
+type budgetsByLane map[string]windowsJSON
+
+func windows(b weir.Budget) windowsJSON {
+	out := make(windowsJSON, len(b))
+	for w, limit := range b {
+		if limit == weir.Unbounded {
+			out[weir.Window(w).String()] = unbounded
+		} else {
+			out[weir.Window(w).String()] = limit
+		}
+	}
+	return out
+}
+
+func byLane(b weir.Budgets) budgetsByLane {
+	out := make(budgetsByLane)
+	for l, budget := range b {
+		if budget != (weir.Budget{}) {
+			out[weir.Lane(l).String()] = windows(budget)
+		}
+	}
+	return out
+}
+
+// GrantsText writes grants as a table for people: who sees what for which
+// purpose, and how many customers one credential can take at most.
+func GrantsText(grants []Grant) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	// Writes to a strings.Builder do not fail.
+	row := func(cells ...string) { _, _ = w.Write([]byte(strings.Join(cells, "\t") + "\n")) }
+	row("ROLE", "PURPOSE", "CLASS", "SEES", "AN HOUR", "A DAY", "30 DAYS", "LINE")
+	for i := range grants {
+		g := &grants[i]
+		sees := actionWords[g.Action]
+		if g.Own {
+			sees += ", own"
+		}
+		most := g.Most()
+		row(g.Role, string(g.Purpose), string(g.Class), sees,
+			limitText(most[weir.Hour]), limitText(most[weir.Day]), limitText(most[weir.Month]), strconv.Itoa(g.Line))
+	}
+	_ = w.Flush()
+	return b.String()
+}
+
+// An Open is a limit that the policy leaves open.
+type Open struct {
+	Position
+	// Whose it is: "role support", "the deployment".
+	Whose string `json:"whose"`
+	Lane  string `json:"lane"`
+	// Windows in which any number may be taken.
+	Windows []string `json:"windows"`
+}
+
+// Unbounded lists every budget that lets any number of customers through in some
+// window, in the order of the file.
+func (p *Policy) Unbounded() (all []Open) {
+	for _, t := range p.takes {
+		for l, budget := range t.budgets {
+			var open []string
+			for w, limit := range budget {
+				if limit == weir.Unbounded {
+					open = append(open, weir.Window(w).String())
+				}
+			}
+			if open == nil {
+				continue
+			}
+			where := t.lanes[l]
+			if where == (at{}) { // sensitive, which follows clear
+				where = t.lanes[weir.Clear]
+			}
+			all = append(all, Open{Position{p.file, where.line, where.column}, t.whose, weir.Lane(l).String(), open})
 		}
 	}
 	return all

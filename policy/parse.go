@@ -23,8 +23,8 @@ func Parse(file string, src []byte) (*Policy, error) {
 			issuers:  make(map[string]*weir.Budgets),
 			networks: make(map[string]*weir.Budgets),
 		},
-		purposeUsed: make(map[weir.Purpose]bool),
-		tables:      make(map[string]table),
+		allowed: make(map[weir.Purpose][]bool),
+		tables:  make(map[string]table),
 	}
 	if root := readTree(&c.mistakes, src); root != nil {
 		c.compile(root)
@@ -43,8 +43,10 @@ func Parse(file string, src []byte) (*Policy, error) {
 type compiler struct {
 	mistakes
 	*Policy
-	purposeUsed map[weir.Purpose]bool
-	tables      map[string]table // equal tables are kept once
+	// allowed says for each declared purpose which classes, by index, may be
+	// processed for it.
+	allowed map[weir.Purpose][]bool
+	tables  map[string]table // equal tables are kept once
 }
 
 func (c *compiler) compile(root *node) {
@@ -102,7 +104,7 @@ func (c *compiler) fields(n *node, block string) (map[string]pair, bool) {
 	fields := make(map[string]pair, len(n.pairs))
 	for _, p := range n.pairs {
 		if !slices.Contains(known, p.key) {
-			c.errorf(p.at, "unknown key %q%s", p.key, didYouMean(p.key, known))
+			c.errorf(p.at, "unknown key %q%s", p.key, c.hint(p.key, known))
 			continue
 		}
 		if _, twice := fields[p.key]; !twice {
@@ -171,7 +173,7 @@ func (c *compiler) word(p pair, known ...string) string {
 		return p.value.text
 	}
 	if p.value.kind == scalar {
-		c.errorf(p.value.at, "%s: %q is none of %s%s", p.key, p.value.text, strings.Join(known, ", "), didYouMean(p.value.text, known))
+		c.errorf(p.value.at, "%s: %q is none of %s%s", p.key, p.value.text, strings.Join(known, ", "), c.hint(p.value.text, known))
 	} else {
 		c.errorf(p.value.at, "%s: one of %s, not %s", p.key, strings.Join(known, ", "), nodeKindNames[p.value.kind])
 	}
@@ -185,15 +187,17 @@ func (c *compiler) list(p pair) []*node {
 		return nil
 	}
 	var all []*node
+	seen := make(map[string]bool, len(p.value.items))
 	for _, item := range p.value.items {
 		if item.kind != scalar || item.text == "" {
 			c.errorf(item.at, "%s: a single word, not %s", p.key, kindOrEmpty(item))
 			continue
 		}
-		if slices.ContainsFunc(all, func(n *node) bool { return n.text == item.text }) {
+		if seen[item.text] {
 			c.errorf(item.at, "%s: %q stands here twice", p.key, item.text)
 			continue
 		}
+		seen[item.text] = true
 		all = append(all, item)
 	}
 	return all
@@ -235,7 +239,7 @@ func cutDays(text string) (number string, ok bool) {
 }
 
 func (c *compiler) readPurposes(n *node) {
-	for _, p := range c.entries(n, "a purpose") {
+	for _, p := range c.few(c.entries(n, "a purpose")) {
 		purpose := Purpose{Name: weir.Purpose(p.key), Line: p.line, Column: p.column}
 		if !isWord(p.key) {
 			c.errorf(p.at, "%q: a purpose is named with lower-case letters, digits and hyphens", p.key)
@@ -249,6 +253,7 @@ func (c *compiler) readPurposes(n *node) {
 			}
 		}
 		c.purposes = append(c.purposes, purpose)
+		c.allowed[purpose.Name] = nil
 	}
 }
 
@@ -263,18 +268,19 @@ func (c *compiler) purposeList(p pair) (all []weir.Purpose) {
 }
 
 func (c *compiler) purpose(n *node) (weir.Purpose, bool) {
-	names := make([]string, len(c.purposes))
-	for i, p := range c.purposes {
-		if names[i] = string(p.Name); names[i] == n.text {
-			return p.Name, true
-		}
+	if _, ok := c.allowed[weir.Purpose(n.text)]; ok {
+		return weir.Purpose(n.text), true
 	}
-	c.errorf(n.at, "unknown purpose %q%s", n.text, didYouMean(n.text, names))
+	names := make([]string, len(c.purposes))
+	for i := range c.purposes {
+		names[i] = string(c.purposes[i].Name)
+	}
+	c.errorf(n.at, "unknown purpose %q%s", n.text, c.hint(n.text, names))
 	return "", false
 }
 
 func (c *compiler) readClasses(n *node) {
-	for _, p := range c.entries(n, "a class") {
+	for _, p := range c.few(c.entries(n, "a class")) {
 		class := Class{Name: weir.Class(p.key), Line: p.line, Column: p.column}
 		if !isClassName(p.key) {
 			c.errorf(p.at, "%q: a class is named family.name, in lower-case letters, digits and underscores", p.key)
@@ -303,6 +309,31 @@ func (c *compiler) readClasses(n *node) {
 		c.index[class.Name] = len(c.classes)
 		c.classes = append(c.classes, class)
 	}
+	for purpose := range c.allowed {
+		c.allowed[purpose] = make([]bool, len(c.classes))
+	}
+	for i := range c.classes {
+		if len(c.classes[i].Purposes) == 0 {
+			for purpose := range c.allowed {
+				c.allowed[purpose][i] = true
+			}
+		}
+		for _, purpose := range c.classes[i].Purposes {
+			c.allowed[purpose][i] = true
+		}
+	}
+}
+
+// maxDeclared bounds classes and purposes, whose product with the roles is what
+// compiling costs.
+const maxDeclared = 1000
+
+func (c *compiler) few(entries []pair) []pair {
+	if len(entries) > maxDeclared {
+		c.errorf(entries[maxDeclared].at, "more than %d of them", maxDeclared)
+		return entries[:maxDeclared]
+	}
+	return entries
 }
 
 // taker reads a block whose one key is `take`.
@@ -439,7 +470,7 @@ func (c *compiler) readSubject(r *route, p pattern, f pair) {
 			return
 		}
 	}
-	c.errorf(f.value.at, "subject: the route has no variable {%s}%s", name, didYouMean(name, known))
+	c.errorf(f.value.at, "subject: the route has no variable {%s}%s", name, c.hint(name, known))
 }
 
 // The rule of id walking that holds where the policy names none.

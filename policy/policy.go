@@ -106,7 +106,7 @@ type role struct {
 	purposes []weir.Purpose
 	tables   []table // for each of purposes
 	sees     []sight
-	decides  []int // for each class the line of `see` that decides; 0: none
+	decides  []int // for each class which of sees decides, from 1; 0: none
 	take     *weir.Budgets
 	together *weir.Budgets
 }

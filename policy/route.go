@@ -118,28 +118,17 @@ type routeNode struct {
 }
 
 // leaf has the routes of one path, by method.
-type leaf []struct {
-	method string
-	route  *route
-}
+type leaf map[string]*route
 
 func (l leaf) find(method string) *route {
-	var any, get *route
-	for i := range l {
-		switch l[i].method {
-		case method:
-			return l[i].route
-		case "GET":
-			get = l[i].route
-		case "*":
-			any = l[i].route
-		}
+	if r := l[method]; r != nil {
+		return r
 	}
 	// HEAD asks for the header of what GET would give (RFC 9110, 9.3.2).
-	if method == "HEAD" && get != nil {
-		return get
+	if r := l["GET"]; r != nil && method == "HEAD" {
+		return r
 	}
-	return any
+	return l["*"]
 }
 
 // insert adds a route. It gives the one that already stands in its place, if
@@ -170,15 +159,13 @@ func (n *routeNode) insert(p pattern, r *route) *route {
 }
 
 func (l *leaf) insert(method string, r *route) *route {
-	for _, have := range *l {
-		if have.method == method {
-			return have.route
-		}
+	if before := (*l)[method]; before != nil {
+		return before
 	}
-	*l = append(*l, struct {
-		method string
-		route  *route
-	}{method, r})
+	if *l == nil {
+		*l = make(leaf)
+	}
+	(*l)[method] = r
 	return nil
 }
 

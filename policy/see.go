@@ -57,7 +57,7 @@ func (c *compiler) checkSight(p pair) {
 		for i := range c.classes {
 			names[i] = string(c.classes[i].Name)
 		}
-		c.errorf(p.at, "unknown class %q: it is not declared under classes%s", p.key, didYouMean(p.key, names))
+		c.errorf(p.at, "unknown class %q: it is not declared under classes%s", p.key, c.hint(p.key, names))
 	}
 }
 
@@ -78,30 +78,28 @@ func covers(pattern string, class weir.Class) bool {
 
 // judge compiles the lines of a role into a table for each of its purposes.
 func (c *compiler) judge(r *role) {
+	lines := make(map[string]int, len(r.sees)) // pattern -> index into sees, from 1
+	for i, s := range r.sees {
+		lines[s.pattern] = i + 1
+	}
 	actions := make(table, len(c.classes))
 	r.decides = make([]int, len(c.classes))
 	for i := range c.classes {
-		longest := -1
-		for _, s := range r.sees {
-			// Of the patterns that cover a class the longest is the most specific:
-			// "*" < "family.*" < any "family.name", which has no "*" to it.
-			rank := len(s.pattern)
-			if !strings.HasSuffix(s.pattern, "*") {
-				rank = maxName + 1
-			}
-			if covers(s.pattern, c.classes[i].Name) && rank > longest {
-				longest = rank
-				actions[i] = s.action
-				r.decides[i] = s.line
+		name := string(c.classes[i].Name)
+		family, _, _ := strings.Cut(name, ".")
+		for _, pattern := range [...]string{name, family + ".*", "*"} { // the most specific first
+			if line := lines[pattern]; line > 0 {
+				actions[i], r.decides[i] = r.sees[line-1].action, line
+				break
 			}
 		}
 	}
 	r.tables = make([]table, len(r.purposes))
 	for k, purpose := range r.purposes {
-		limited := slices.Clone(actions)
-		for i := range limited {
-			if allowed := c.classes[i].Purposes; len(allowed) > 0 && !slices.Contains(allowed, purpose) {
-				limited[i] = weir.Block
+		limited := make(table, len(actions))
+		for i, allowed := range c.allowed[purpose] {
+			if allowed {
+				limited[i] = actions[i]
 			}
 		}
 		r.tables[k] = c.once(limited)

@@ -114,7 +114,7 @@ func (c *compiler) limit(p pair) (int, bool) {
 	i, err := strconv.Atoi(n.text)
 	switch {
 	case err != nil || !n.plain:
-		c.errorf(n.at, "%s: a whole number of customers, or %s%s", p.key, unbounded, didYouMean(n.text, []string{unbounded}))
+		c.errorf(n.at, "%s: a whole number of customers, or %s%s", p.key, unbounded, c.hint(n.text, []string{unbounded}))
 	case i < 0:
 		c.errorf(n.at, "%s: less than no customer", p.key)
 	case i > maxCustomers:
