@@ -21,9 +21,10 @@ func Decode(b []byte) (*Entry, error) {
 }
 
 // A decoder walks b. After the first error nothing moves any more, and what is
-// read is zero. Where e is nil the bytes are only checked.
+// read is zero.
 type decoder struct {
 	b     []byte
+	keep  bool // else what would allocate is checked and dropped
 	names *interner
 	err   error
 }
@@ -110,24 +111,24 @@ func (r *decoder) take(major byte) []byte {
 	return p
 }
 
-func (r *decoder) string(keep bool) string {
+func (r *decoder) string() string {
 	p := r.take(majorText)
 	if !utf8.Valid(p) {
 		r.fail("holds text that is not UTF-8")
 		return ""
 	}
-	if !keep {
+	if !r.keep {
 		return ""
 	}
 	return r.names.string(p)
 }
 
-func (r *decoder) text(keep bool) string {
+func (r *decoder) text() string {
 	if len(r.b) > 0 && r.b[0] == majorText {
 		r.fail("holds an empty field")
 		return ""
 	}
-	return r.string(keep)
+	return r.string()
 }
 
 func (r *decoder) fixed(dst []byte) {
@@ -171,42 +172,51 @@ const (
 	maxByte = 1<<8 - 1
 )
 
-// decode reads b into e, which must be zero. With a nil e it only checks, and
-// allocates nothing.
+// decode reads b into e, which must be zero.
 func decode(b []byte, e *Entry, names *interner) error {
-	keep := e != nil
-	if !keep {
-		e = new(Entry) // stays on the stack: it never leaves this function
-	}
-	if len(b) > MaxEntry {
-		return fmt.Errorf("%w: longer than %d bytes", ErrEntry, MaxEntry)
-	}
-	r := decoder{b: b, names: names}
-	pairs := r.head(majorMap)
-	next := uint64(0) // the lowest key that may come
-	for ; pairs > 0 && r.err == nil; pairs-- {
-		key := r.uint(endKeys - 1)
-		if key < next {
-			r.fail("has its keys out of order")
-			break
-		}
-		if next <= keySalt && key != next {
-			r.fail("lacks a field that each entry has")
-			break
-		}
-		next = key + 1
-		r.field(key, e, keep)
-	}
-	if r.err == nil && next <= keySalt {
-		r.fail("lacks a field that each entry has")
-	}
-	if r.err == nil && len(r.b) > 0 {
-		r.fail("has bytes behind its end")
-	}
+	r := decoder{names: names, keep: true}
+	r.entry(b, e)
 	return r.err
 }
 
-func (r *decoder) field(key uint64, e *Entry, keep bool) {
+// check finds out whether decode would read b, without keeping or allocating
+// anything, and gives the entry's time.
+func check(b []byte) (time.Time, error) {
+	var r decoder
+	var e Entry
+	r.entry(b, &e)
+	return e.Time, r.err
+}
+
+func (r *decoder) entry(b []byte, e *Entry) {
+	r.b = b
+	if len(b) > MaxEntry {
+		r.fail("is too long")
+		return
+	}
+	next := uint64(0) // the lowest key that may come
+	for pairs := r.head(majorMap); pairs > 0 && r.err == nil; pairs-- {
+		key := r.uint(endKeys - 1)
+		if key < next {
+			r.fail("has its keys out of order")
+			return
+		}
+		if next <= keySalt && key != next {
+			r.fail("lacks a field that each entry has")
+			return
+		}
+		next = key + 1
+		r.field(key, e)
+	}
+	if next <= keySalt {
+		r.fail("lacks a field that each entry has")
+	}
+	if len(r.b) > 0 {
+		r.fail("has bytes behind its end")
+	}
+}
+
+func (r *decoder) field(key uint64, e *Entry) {
 	switch key {
 	case keyVersion:
 		if r.uint(maxInt) != formatVersion {
@@ -219,60 +229,60 @@ func (r *decoder) field(key uint64, e *Entry, keep bool) {
 	case keySalt:
 		r.fixed(e.Salt[:])
 	case keyNode:
-		e.Node = r.text(keep)
+		e.Node = r.text()
 	case keyExchange:
 		r.fixed(e.Exchange[:])
 		if e.Exchange == (weir.ExchangeID{}) {
 			r.fail("holds an empty field")
 		}
 	case keyCredential:
-		e.Credential = r.text(keep)
+		e.Credential = r.text()
 	case keyPrincipal:
-		e.Principal = r.text(keep)
+		e.Principal = r.text()
 	case keyPrincipalKind:
 		e.PrincipalKind = weir.Kind(r.present(maxByte))
 	case keyAct:
 		n := r.array(MaxEntry)
-		if keep && r.err == nil {
+		if r.keep && r.err == nil {
 			e.Act = make([]string, 0, n)
 		}
 		for ; n > 0 && r.err == nil; n-- {
-			s := r.string(keep)
-			if keep {
+			s := r.string()
+			if r.keep {
 				e.Act = append(e.Act, s)
 			}
 		}
 	case keyRole:
-		e.Role = r.text(keep)
+		e.Role = r.text()
 	case keyIssuer:
-		e.Issuer = r.text(keep)
+		e.Issuer = r.text()
 	case keyNetwork:
-		e.Network = r.text(keep)
+		e.Network = r.text()
 	case keyDoor:
-		e.Door = r.text(keep)
+		e.Door = r.text()
 	case keyRoute:
-		e.Route = r.text(keep)
+		e.Route = r.text()
 	case keyRecipient:
-		e.Recipient = r.text(keep)
+		e.Recipient = r.text()
 	case keyPurpose:
-		e.Purpose = weir.Purpose(r.text(keep))
+		e.Purpose = weir.Purpose(r.text())
 	case keyPolicy:
-		e.Policy = r.text(keep)
+		e.Policy = r.text()
 	case keyActions:
 		n := r.array(MaxEntry)
-		if keep && r.err == nil {
+		if r.keep && r.err == nil {
 			e.Actions = make([]Count, 0, min(n, 64))
 		}
 		for ; n > 0 && r.err == nil; n-- {
 			r.tuple(3)
-			c := Count{Class: weir.Class(r.string(keep)), Action: weir.Action(r.uint(maxByte)), N: int(r.uint(maxInt))}
-			if keep {
+			c := Count{Class: weir.Class(r.string()), Action: weir.Action(r.uint(maxByte)), N: int(r.uint(maxInt))}
+			if r.keep {
 				e.Actions = append(e.Actions, c)
 			}
 		}
 	case keySubjects:
 		n := r.array(MaxSubjects)
-		if keep && r.err == nil {
+		if r.keep && r.err == nil {
 			e.Subjects = make([]Taken, 0, n)
 		}
 		for ; n > 0 && r.err == nil; n-- {
@@ -280,7 +290,7 @@ func (r *decoder) field(key uint64, e *Entry, keep bool) {
 			r.tuple(2)
 			r.fixed(t.Subject[:])
 			t.Lanes = weir.Lanes(r.uint(maxByte))
-			if keep {
+			if r.keep {
 				e.Subjects = append(e.Subjects, t)
 			}
 		}
@@ -289,19 +299,19 @@ func (r *decoder) field(key uint64, e *Entry, keep bool) {
 	case keyUnread:
 		e.Unread = int64(r.present(maxInt))
 	case keyOutcome:
-		e.Outcome = r.text(keep)
+		e.Outcome = r.text()
 	case keyReason:
-		e.Reason = weir.Reason(r.text(keep))
+		e.Reason = weir.Reason(r.text())
 	case keyStatus:
 		e.Status = int(r.present(maxInt))
 	case keyParty:
-		e.Party = r.text(keep)
+		e.Party = r.text()
 	case keyN:
 		e.N = int(r.present(maxInt))
 	case keyRule:
-		e.Rule = r.text(keep)
+		e.Rule = r.text()
 	case keyText:
-		e.Text = r.text(keep)
+		e.Text = r.text()
 	case keyUntil:
 		e.Until = r.time()
 	}

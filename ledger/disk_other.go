@@ -1,0 +1,5 @@
+//go:build !linux
+
+package ledger
+
+func (f osFile) sync() error { return f.Sync() }

@@ -1,0 +1,23 @@
+// Package ledger is the append-only, signed and verifiable record of every
+// release of personal data and of every act that bears on one.
+//
+// A log is a directory with one owner. Entries are framed into segment files,
+// which are themselves the leaves of a Merkle tree (RFC 6962); one goroutine,
+// Run, writes whatever has gathered since its last write and makes it durable
+// with a single fdatasync, so that one wait serves everybody who waits. Every
+// second in which the log has grown it signs the tree's root as a checkpoint
+// (C2SP tlog-checkpoint in a C2SP signed note) and keeps it. docs/ledger-format.md
+// describes every byte, and the order in which they reach the disk.
+//
+// It guarantees that a Receipt exists only for entries that are durable, in the
+// order of their Append; that a log which failed to write or to sync stops for
+// good and gives no further Receipt; that no two checkpoints of a log disagree;
+// and that Verify, with the public key and the files alone, finds an entry that
+// was changed, removed, moved or put in below the newest checkpoint.
+//
+// It does not hide entries from whoever can read the files, nor does it keep the
+// holder of the signing key from writing another history from the start: that
+// shows only against a checkpoint that was kept elsewhere. Entries behind the
+// newest checkpoint, at most a second's, are durable and not yet signed. It does
+// not decide what is recorded, and never holds a personal value.
+package ledger

@@ -1,0 +1,299 @@
+package ledger
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// recover brings l to where the files are: it reads the signed history, goes on
+// from the newest frontier that fits it, reads the frames behind that, and cuts
+// off what a crash left behind the last whole one.
+func (l *Log) recover() error {
+	notes, err := l.openHistory()
+	if err != nil {
+		return err
+	}
+	head := notes[len(notes)-1]
+	segs, err := listSegments(l.o.disk, l.dir)
+	if err != nil {
+		return err
+	}
+	if segs, err = l.dropUnborn(segs); err != nil {
+		return err
+	}
+	from := l.loadResume(notes, segs)
+	l.tree, l.last, l.newest, l.signed = from.tree, from.last, head, head.Size
+	if from.tree.size == head.Size {
+		l.newest.Time = from.signed
+	}
+	if from.tree.size == head.Size && from.tree.root() != head.Root {
+		return fmt.Errorf("%w: the checkpoint of %d entries is for other entries", ErrDamaged, head.Size)
+	}
+	resumeAt := from.segs[len(from.segs)-1]
+	k := slices.IndexFunc(segs, func(s segment) bool { return s.first == resumeAt.first })
+	for i := k; i < len(segs); i++ {
+		if segs[i].first != l.tree.size && i > k {
+			return fmt.Errorf("%w: %s should begin with entry %d", ErrDamaged, segmentName(segs[i].first), l.tree.size)
+		}
+		at := int64(segmentHeader)
+		if i == k {
+			at = resumeAt.bytes
+		}
+		if segs[i].bytes, err = l.readOn(segs[i], at, i == len(segs)-1, head); err != nil {
+			return err
+		}
+	}
+	if l.tree.size < head.Size {
+		return fmt.Errorf("%w: %d entries are signed, %d are there", ErrRolledBack, head.Size, l.tree.size)
+	}
+	n := len(segs) - 1
+	l.view = view{size: l.tree.size, sealed: segs[:n:n], tail: segs[n], grown: make(chan struct{})}
+	from1 := int64(segmentHeader)
+	if k == n {
+		from1 = resumeAt.bytes
+	}
+	return l.settle(from1, segs[n].bytes)
+}
+
+// openHistory opens the file of all checkpoints, cuts off what a crash left of
+// the last one, and gives the newest ones, at least one.
+func (l *Log) openHistory() ([]Checkpoint, error) {
+	f, err := l.o.disk.open(l.path(historyFile), readWrite)
+	if err != nil {
+		return nil, err
+	}
+	l.past = f
+	size, err := f.size()
+	if err != nil {
+		return nil, err
+	}
+	// The newest few are enough; the first whole one in what is read begins
+	// behind an empty line that ends another, or where the file does.
+	from := max(0, size-64<<10)
+	b := make([]byte, size-from)
+	if _, err := f.ReadAt(b, from); err != nil && err != io.EOF {
+		return nil, err
+	}
+	notes, rest := openNotes(b, from == 0, l.o.Key.verifier)
+	if len(notes) == 0 {
+		return nil, fmt.Errorf("%w: %s holds no checkpoint by this key", ErrDamaged, historyFile)
+	}
+	l.pastAt = size - int64(len(rest))
+	if len(rest) > 0 {
+		if _, _, whole := splitNote(rest); whole {
+			return nil, fmt.Errorf("%w: %s ends with a checkpoint that does not hold", ErrDamaged, historyFile)
+		}
+		if err := f.truncate(l.pastAt); err != nil {
+			return nil, err
+		}
+		if err := f.sync(); err != nil {
+			return nil, err
+		}
+	}
+	// The published one is written after the history.
+	msg, err := readFile(l.o.disk, l.path(checkpointFile))
+	if err != nil && !isMissing(err) {
+		return nil, err
+	}
+	head := notes[len(notes)-1]
+	if c, err := openCheckpoint(msg, l.o.Key.verifier); err == nil {
+		if c.Size > head.Size {
+			return nil, fmt.Errorf("%w: %s is for %d entries, %s ends with %d", ErrRolledBack, checkpointFile, c.Size, historyFile, head.Size)
+		}
+		if c.Size == head.Size && c.Root != head.Root {
+			return nil, fmt.Errorf("%w: %s and %s disagree", ErrDamaged, checkpointFile, historyFile)
+		}
+	}
+	return notes, nil
+}
+
+// openNotes reads notes from b as long as they hold; rest begins with the first
+// that does not. Unless b begins with a note, it is searched for a first one.
+func openNotes(b []byte, atStart bool, v note.Verifier) (notes []Checkpoint, rest []byte) {
+	for {
+		msg, next, ok := splitNote(b)
+		if !ok {
+			return notes, b
+		}
+		c, err := openCheckpoint(msg, v)
+		if err != nil && len(notes) == 0 && !atStart {
+			b = b[bytes.Index(b, []byte("\n\n"))+2:]
+			continue
+		}
+		if err != nil {
+			return notes, b
+		}
+		notes = append(notes, c)
+		b = next
+	}
+}
+
+// listSegments gives the segments of dir in order, with the lengths of their
+// files.
+func listSegments(d disk, dir string) ([]segment, error) {
+	names, err := d.list(dir)
+	if err != nil {
+		return nil, err
+	}
+	var segs []segment
+	for _, name := range names {
+		first, ok := parseSegmentName(name)
+		if !ok {
+			continue
+		}
+		f, err := d.open(filepath.Join(dir, name), readOnly)
+		if err != nil {
+			return nil, err
+		}
+		n, err := f.size()
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+		segs = append(segs, segment{first: first, bytes: n})
+	}
+	slices.SortFunc(segs, func(a, b segment) int { return cmp.Compare(a.first, b.first) })
+	if len(segs) == 0 || segs[0].first != 0 {
+		return nil, fmt.Errorf("%w: the first segment is missing", ErrDamaged)
+	}
+	return segs, nil
+}
+
+// dropUnborn removes a last segment that a crash has left without its header:
+// nothing was ever written to it.
+func (l *Log) dropUnborn(segs []segment) ([]segment, error) {
+	last := segs[len(segs)-1]
+	if len(segs) == 1 || last.bytes > segmentHeader {
+		return segs, nil
+	}
+	name := l.path(segmentName(last.first))
+	b, err := readFile(l.o.disk, name)
+	if err != nil {
+		return nil, err
+	}
+	if checkSegmentHeader(b, last.first) {
+		return segs, nil
+	}
+	if err := l.o.disk.remove(name); err != nil {
+		return nil, err
+	}
+	l.repaired += int64(len(b))
+	return segs[:len(segs)-1], l.o.disk.syncDir(l.dir)
+}
+
+// loadResume gives where to go on from: what the frontier file says, if that
+// agrees with a signed checkpoint and with the files, else the very start.
+func (l *Log) loadResume(notes []Checkpoint, segs []segment) resume {
+	start := resume{segs: []segment{{first: 0, bytes: segmentHeader}}}
+	b, err := readFile(l.o.disk, l.path(frontierFile))
+	if err != nil {
+		return start
+	}
+	r, err := parseResume(b)
+	if err != nil || len(r.segs) > len(segs) {
+		return start
+	}
+	root := r.tree.root()
+	if !slices.ContainsFunc(notes, func(c Checkpoint) bool { return c.Size == r.tree.size && c.Root == root }) {
+		return start
+	}
+	// The full segments must still have the length that they had, and the last
+	// one at least that. Where not, reading all of it says what is wrong.
+	for i, s := range r.segs {
+		if s.first != segs[i].first || s.bytes > segs[i].bytes || i < len(r.segs)-1 && s.bytes != segs[i].bytes {
+			return start
+		}
+	}
+	return r
+}
+
+// readOn reads the frames of one segment from offset at on into the tree, and
+// gives the offset at which the last whole one ends.
+func (l *Log) readOn(s segment, at int64, isLast bool, head Checkpoint) (int64, error) {
+	name := segmentName(s.first)
+	f, err := l.o.disk.open(l.path(name), readOnly)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	header := make([]byte, segmentHeader)
+	if _, err := f.ReadAt(header, 0); err != nil && err != io.EOF {
+		return 0, err
+	}
+	if !checkSegmentHeader(header, s.first) {
+		return 0, fmt.Errorf("%w: %s does not begin as a segment", ErrDamaged, name)
+	}
+	r := newFrameReader(f, at, s.bytes)
+	for {
+		frame, _, err := r.next()
+		if err == io.EOF {
+			return r.at, nil
+		}
+		if errors.Is(err, errShort) || errors.Is(err, errDamage) {
+			synced := !isLast || l.tree.size < head.Size
+			if !synced {
+				if synced, err = laterGroup(f, r.at, s.bytes); err != nil {
+					return 0, err
+				}
+			}
+			if synced {
+				return 0, fmt.Errorf("%w: %s, byte %d, entry %d", ErrDamaged, name, r.at, l.tree.size)
+			}
+			l.repaired += s.bytes - r.at
+			return r.at, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		t, err := check(frame[headSize:])
+		if err != nil {
+			return 0, fmt.Errorf("%w: %s, byte %d, entry %d: %w", ErrDamaged, name, r.at-int64(len(frame)), l.tree.size, err)
+		}
+		l.last = t
+		l.tree.push(leafHash(frame))
+		if l.tree.size == head.Size && l.tree.root() != head.Root {
+			return 0, fmt.Errorf("%w: the first %d entries are not those that were signed", ErrDamaged, head.Size)
+		}
+	}
+}
+
+// settle opens the last segment for writing, cuts it at end, and writes what
+// stands behind from, all that is not under the newest frontier, once more. A
+// sync that failed in the process before may have left it in memory only, where
+// a further sync would pass over it.
+func (l *Log) settle(from, end int64) error {
+	f, err := l.o.disk.open(l.path(segmentName(l.view.tail.first)), readWrite)
+	if err != nil {
+		return err
+	}
+	l.tail = f
+	size, err := f.size()
+	if err != nil {
+		return err
+	}
+	if size > end {
+		if err := f.truncate(end); err != nil {
+			return err
+		}
+	}
+	if size > end || end > from {
+		b := make([]byte, end-from)
+		if _, err := f.ReadAt(b, from); err != nil && !(err == io.EOF && len(b) == 0) {
+			return err
+		}
+		if _, err := f.WriteAt(b, from); err != nil {
+			return err
+		}
+		if err := f.sync(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Run owns the files of the log until ctx ends: it alone writes. It returns nil
+// after everything that had been taken is durable and signed, or the error that
+// has stopped the log. A Log runs once.
+//
+// Whatever happens, nobody is told that an entry is durable before the sync that
+// made it so has returned without an error. After a write or a sync that failed
+// nothing is tried again: the kernel may have dropped the pages that it could
+// not write, and a second sync would then succeed without them.
+func (l *Log) Run(ctx context.Context) (err error) {
+	l.mu.Lock()
+	if l.running || l.stopped != nil {
+		l.mu.Unlock()
+		return fmt.Errorf("run ledger: %w", ErrStopped)
+	}
+	l.running = true
+	l.mu.Unlock()
+
+	tick := time.NewTicker(l.o.CheckpointEvery)
+	defer tick.Stop()
+	for err == nil && ctx.Err() == nil {
+		select {
+		case <-l.wake:
+			err = l.commit()
+		case <-tick.C:
+			err = l.checkpoint()
+		case <-ctx.Done():
+		}
+	}
+	if err == nil {
+		// Nobody comes in any more; whoever is in is served.
+		l.mu.Lock()
+		l.stopped = fmt.Errorf("%w: closed", ErrStopped)
+		l.mu.Unlock()
+		if err = l.commit(); err == nil {
+			err = l.checkpoint()
+		}
+	}
+	if err != nil {
+		l.o.Log.Error("ledger: stopped, nothing can be recorded until it is opened anew", "err", err)
+		err = fmt.Errorf("run ledger: %w", err)
+	}
+	l.stop(fmt.Errorf("%w: closed", ErrStopped))
+	return errors.Join(err, l.closeFiles())
+}
+
+// commit makes the pending group durable and lets its callers go. Its error has
+// stopped the log.
+func (l *Log) commit() error {
+	l.mu.Lock()
+	g := l.pending
+	if g.n == 0 {
+		l.mu.Unlock()
+		return nil
+	}
+	l.pending = newGroup()
+	l.pending.buf, l.buf = l.buf[:0], nil
+	v := l.view
+	l.mu.Unlock()
+	close(g.taken)
+
+	err := l.write(&v, g.buf)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrStopped, err)
+		l.stop(err)
+		g.err = err
+		close(g.done)
+		return err
+	}
+	g.hashing.Wait()
+	g.first = l.tree.size
+	for _, b := range g.batches {
+		for _, h := range b.leaves {
+			l.tree.push(h)
+		}
+	}
+	l.mu.Lock()
+	grown := v.grown
+	v.size, v.grown = l.tree.size, make(chan struct{})
+	l.view = v
+	l.mu.Unlock()
+	if cap(g.buf) <= groupLimit {
+		l.buf = g.buf
+	}
+	close(g.done)
+	close(grown)
+	return nil
+}
+
+// write appends frames to the last segment, or to a new one where that is full,
+// syncs, and brings v up to that.
+func (l *Log) write(v *view, frames []byte) error {
+	if v.tail.bytes > segmentHeader && v.tail.bytes+int64(len(frames)) > l.o.SegmentBytes {
+		if err := l.roll(); err != nil {
+			return err
+		}
+		// Readers hold the slice, but never look behind its length.
+		v.sealed = append(v.sealed, v.tail)
+		v.tail = segment{first: l.tree.size, bytes: segmentHeader}
+	}
+	if _, err := l.tail.WriteAt(frames, v.tail.bytes); err != nil {
+		return fmt.Errorf("write segment: %w", err)
+	}
+	if err := l.tail.sync(); err != nil {
+		return fmt.Errorf("sync segment: %w", err)
+	}
+	v.tail.bytes += int64(len(frames))
+	return nil
+}
+
+// roll begins the next segment. All of the one before is durable.
+func (l *Log) roll() error {
+	name := l.path(segmentName(l.tree.size))
+	f, err := l.o.disk.open(name, createWrite)
+	if err != nil {
+		return fmt.Errorf("begin segment: %w", err)
+	}
+	if err := l.tail.Close(); err != nil {
+		f.Close()
+		return fmt.Errorf("end segment: %w", err)
+	}
+	l.tail = f
+	if _, err := f.WriteAt(appendSegmentHeader(nil, l.tree.size), 0); err != nil {
+		return fmt.Errorf("begin segment: %w", err)
+	}
+	if err := f.sync(); err != nil {
+		return fmt.Errorf("begin segment: %w", err)
+	}
+	if err := l.o.disk.syncDir(l.dir); err != nil {
+		return fmt.Errorf("begin segment: %w", err)
+	}
+	return nil
+}
+
+// checkpoint signs the tree as it is, if it has grown, and keeps the signature.
+// Only durable entries are in the tree. Its error has stopped the log: one that
+// cannot sign what it records would look, at the next start, like one that has
+// signed less than it has.
+func (l *Log) checkpoint() error {
+	if l.tree.size == l.signed {
+		return nil
+	}
+	if err := l.keepCheckpoint(); err != nil {
+		err = fmt.Errorf("%w: %w", ErrStopped, err)
+		l.stop(err)
+		return err
+	}
+	return nil
+}
+
+func (l *Log) keepCheckpoint() error {
+	c := Checkpoint{Size: l.tree.size, Root: l.tree.root(), Time: l.o.now().UTC()}
+	msg, err := l.o.Key.sign(c)
+	if err != nil {
+		return err
+	}
+	kept := append(msg, '\n')
+	if _, err := l.past.WriteAt(kept, l.pastAt); err != nil {
+		return fmt.Errorf("keep checkpoint: %w", err)
+	}
+	if err := l.past.sync(); err != nil {
+		return fmt.Errorf("keep checkpoint: %w", err)
+	}
+	l.pastAt += int64(len(kept))
+	l.signed = c.Size
+	// The two that follow can be made again from the history and the
+	// segments: they need to be whole, and not to be durable.
+	if err := replaceFile(l.o.disk, l.path(frontierFile), l.resumeText(c), false); err != nil {
+		return fmt.Errorf("keep frontier: %w", err)
+	}
+	if err := replaceFile(l.o.disk, l.path(checkpointFile), msg, false); err != nil {
+		return fmt.Errorf("publish checkpoint: %w", err)
+	}
+	l.mu.Lock()
+	l.newest = c
+	l.mu.Unlock()
+	return nil
+}
+
+// resumeText is called by Run only, which alone changes the view.
+func (l *Log) resumeText(c Checkpoint) []byte {
+	l.mu.Lock()
+	v, last := l.view, l.last
+	l.mu.Unlock()
+	return resume{tree: l.tree, segs: append(v.sealed[:len(v.sealed):len(v.sealed)], v.tail), last: last, signed: c.Time}.text()
+}

@@ -1,0 +1,381 @@
+package ledger
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// ErrBroken is what Verify says of a log that does not hold. The report says
+// where.
+var ErrBroken = errors.New("ledger does not hold")
+
+// VerifyOptions say against what a log is verified.
+type VerifyOptions struct {
+	// Key is the text of the public key that the auditor trusts. Where it is
+	// empty the log's own key.pub is believed, which proves only that the files
+	// agree with one another.
+	Key string
+	// Checkpoint is the text of an older checkpoint of this log that was kept
+	// elsewhere. The log must still begin with what it was signed for. This, and
+	// nothing in the directory, shows a history that the holder of the key has
+	// written anew.
+	Checkpoint string
+	// Progress, if not nil, is told now and then how many of the bytes are done.
+	Progress func(done, total int64)
+
+	disk disk
+}
+
+// A VerifyReport says what holds, and where it ends holding.
+type VerifyReport struct {
+	Origin  string
+	Key     string // the public key that was believed
+	OwnKey  bool   // it came from the directory itself
+	Entries int64  // found and well-formed, from the first on
+	Bytes   int64  // of those, in segment files
+	From    time.Time
+	To      time.Time // times of the first and the last of them
+	// Signed is the newest checkpoint that the entries match; behind it stand
+	// Entries - Signed.Size entries that nobody has signed yet.
+	Signed      Checkpoint
+	Checkpoints int  // how many match
+	Older       bool // VerifyOptions.Checkpoint was given and matches
+	// Cosigners are the names of others whose signature the newest checkpoint
+	// bears. They are not checked. Empty: the log is self-attested.
+	Cosigners []string
+	// Unfinished is the length of an incomplete write at the end, behind all
+	// that was signed: of a crash, or of a server that is writing just now.
+	Unfinished int64
+	Break      *Break // nil: all holds
+}
+
+// A Break is the first place at which a log does not hold.
+type Break struct {
+	// The trouble begins at one of the entries [From, To). What the checksum of
+	// a frame shows is one entry; what only a root hash shows lies between two
+	// checkpoints.
+	From, To int64
+	Segment  string // the file; "" where it is not in a segment
+	Offset   int64  // byte in the file where it shows
+	What     string // a sentence
+}
+
+func (b *Break) String() string {
+	where := fmt.Sprintf("entry %d", b.From)
+	if b.To > b.From+1 {
+		where = fmt.Sprintf("entries %d to %d", b.From, b.To-1)
+	}
+	if b.Segment != "" {
+		where += fmt.Sprintf(" (%s, byte %d)", b.Segment, b.Offset)
+	}
+	return where + ": " + b.What
+}
+
+// SelfAttested reports whether nobody but the log's own key vouches for it.
+func (r *VerifyReport) SelfAttested() bool { return len(r.Cosigners) == 0 }
+
+// String says in plain words what was found.
+func (r *VerifyReport) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "log %s: %d entries", r.Origin, r.Entries)
+	if r.Break == nil {
+		fmt.Fprintf(&b, ", all whole and in order.\n%d checkpoints match; the newest covers %d entries.\n", r.Checkpoints, r.Signed.Size)
+	} else {
+		fmt.Fprintf(&b, " hold. It breaks at %s.\n%d checkpoints match; the newest that does covers %d entries.\n", r.Break, r.Checkpoints, r.Signed.Size)
+	}
+	if n := r.Entries - r.Signed.Size; n > 0 {
+		fmt.Fprintf(&b, "%d entries behind it are not signed yet.\n", n)
+	}
+	if r.Unfinished > 0 {
+		fmt.Fprintf(&b, "%d bytes of an unfinished write follow.\n", r.Unfinished)
+	}
+	if r.Older {
+		b.WriteString("It begins with everything that the older checkpoint was signed for.\n")
+	}
+	if r.OwnKey {
+		b.WriteString("The key was taken from the directory itself: this shows that the files agree with one another, not who wrote them.\n")
+	}
+	if r.SelfAttested() {
+		b.WriteString("Self-attested: no outside signature. Whoever holds the key could have written all of it anew.\n")
+	}
+	return b.String()
+}
+
+// Verify reads a whole log from outside, also while a server writes to it: each
+// frame's checksum, each entry's encoding and place in time, the Merkle tree over
+// all of them, and every checkpoint that was kept: its signature, and that the
+// tree had its root at its size. It takes no lock and changes nothing.
+//
+// It fails with ErrBroken where something does not hold, and the report says
+// where; with ErrKey where the key is missing or is not the log's; and with other
+// errors where files cannot be read.
+func Verify(dir string, o VerifyOptions) (*VerifyReport, error) {
+	if o.disk == nil {
+		o.disk = osDisk{}
+	}
+	v := &verification{dir: dir, o: o, report: &VerifyReport{}}
+	err := v.run()
+	if err == nil && v.report.Break != nil {
+		err = fmt.Errorf("%w: %s", ErrBroken, v.report.Break)
+	}
+	if err != nil {
+		return v.report, fmt.Errorf("verify ledger: %w", err)
+	}
+	return v.report, nil
+}
+
+// A verification is one run of Verify.
+type verification struct {
+	dir    string
+	o      VerifyOptions
+	report *VerifyReport
+
+	claims []claim // sorted by size
+	tree   frontier
+	last   time.Time
+	total  int64
+	done   int64
+}
+
+// A claim is a root that somebody signed for a size.
+type claim struct {
+	size  int64
+	root  tlog.Hash
+	where string // the file that it stands in
+	older bool
+}
+
+func (v *verification) fail(from, to int64, segment string, offset int64, what string) {
+	if v.report.Break == nil {
+		v.report.Break = &Break{From: from, To: to, Segment: segment, Offset: offset, What: what}
+	}
+}
+
+func (v *verification) run() error {
+	key, err := v.key()
+	if err != nil {
+		return err
+	}
+	// Checkpoints before segments: what is signed by now is there by now.
+	broken, err := v.readClaims(key)
+	if err != nil {
+		return err
+	}
+	segs, err := listSegments(v.o.disk, v.dir)
+	if errors.Is(err, ErrDamaged) {
+		v.fail(0, 1, segmentName(0), 0, "the first segment is missing")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, s := range segs {
+		v.total += s.bytes
+	}
+	if !v.claimed("", 0) {
+		return nil
+	}
+	for i, s := range segs {
+		ok, err := v.segment(s, i == len(segs)-1)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return nil
+		}
+	}
+	if len(v.claims) > 0 {
+		c := v.claims[len(v.claims)-1]
+		v.fail(v.tree.size, c.size, segmentName(segs[len(segs)-1].first), segs[len(segs)-1].bytes,
+			fmt.Sprintf("the log ends here, but %s has a checkpoint for %d entries", c.where, c.size))
+		return nil
+	}
+	// A broken note in the history is told last: where the entries break
+	// matters more.
+	if broken != "" {
+		v.fail(v.report.Signed.Size, v.tree.size, "", 0, broken)
+	}
+	return nil
+}
+
+func (v *verification) key() (note.Verifier, error) {
+	text := strings.TrimSpace(v.o.Key)
+	b, err := readFile(v.o.disk, filepath.Join(v.dir, keyFile))
+	if err != nil && (text == "" || !isMissing(err)) {
+		return nil, err
+	}
+	if text == "" {
+		text, v.report.OwnKey = strings.TrimSpace(string(b)), true
+	}
+	key, err := note.NewVerifier(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w: not the text of a public note key", ErrKey)
+	}
+	v.report.Key, v.report.Origin = text, key.Name()
+	if own := strings.TrimSpace(string(b)); own != "" && own != text {
+		return nil, fmt.Errorf("%w: the log says that its key is another", ErrKey)
+	}
+	return key, nil
+}
+
+// readClaims collects every signed root. broken says what is wrong with the
+// history file itself.
+func (v *verification) readClaims(key note.Verifier) (broken string, err error) {
+	published, err := readFile(v.o.disk, filepath.Join(v.dir, checkpointFile))
+	if err != nil && !isMissing(err) {
+		return "", err
+	}
+	history, err := readFile(v.o.disk, filepath.Join(v.dir, historyFile))
+	if err != nil && !isMissing(err) {
+		return "", err
+	}
+	notes, rest := openNotes(history, true, key)
+	for i, c := range notes {
+		if i > 0 && c.Size <= notes[i-1].Size {
+			broken = fmt.Sprintf("%s: checkpoint %d covers no more than the one before", historyFile, i)
+		}
+		v.claims = append(v.claims, claim{size: c.Size, root: c.Root, where: historyFile})
+	}
+	if _, _, whole := splitNote(rest); whole {
+		broken = fmt.Sprintf("%s: checkpoint %d is not signed by the key, or not a checkpoint of this log", historyFile, len(notes))
+	}
+	if len(notes) == 0 && broken == "" {
+		broken = historyFile + " holds no checkpoint"
+	}
+	if c, err := openCheckpoint(published, key); err == nil {
+		v.claims = append(v.claims, claim{size: c.Size, root: c.Root, where: checkpointFile})
+		if len(notes) > 0 && c.Size > notes[len(notes)-1].Size && broken == "" {
+			broken = historyFile + " ends before the published checkpoint"
+		}
+		v.report.Cosigners = cosigners(published, key)
+	} else if len(published) > 0 && broken == "" {
+		broken = checkpointFile + " is not signed by the key, or not a checkpoint of this log"
+	}
+	if v.o.Checkpoint != "" {
+		c, err := openCheckpoint([]byte(v.o.Checkpoint), key)
+		if err != nil {
+			return "", fmt.Errorf("%w: the older checkpoint is not one that this key signed for this log", ErrKey)
+		}
+		v.claims = append(v.claims, claim{size: c.Size, root: c.Root, where: "the checkpoint kept elsewhere", older: true})
+	}
+	slices.SortStableFunc(v.claims, func(a, b claim) int { return cmp.Compare(a.size, b.size) })
+	return broken, nil
+}
+
+func cosigners(msg []byte, key note.Verifier) []string {
+	n, err := note.Open(msg, note.VerifierList(key))
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, s := range n.UnverifiedSigs {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// claimed compares the tree, when it has grown to a size for which there are
+// claims, with their roots.
+func (v *verification) claimed(segment string, offset int64) bool {
+	for len(v.claims) > 0 && v.claims[0].size == v.tree.size {
+		c := v.claims[0]
+		v.claims = v.claims[1:]
+		root := v.tree.root()
+		if root != c.root {
+			v.fail(v.report.Signed.Size, max(c.size, 1), segment, offset,
+				fmt.Sprintf("these are not the entries for which %s has a checkpoint of %d", c.where, c.size))
+			return false
+		}
+		v.report.Signed = Checkpoint{Size: c.size, Root: c.root}
+		if c.older {
+			v.report.Older = true
+		} else {
+			v.report.Checkpoints++
+		}
+	}
+	return true
+}
+
+// segment reads one file. It gives false where the log breaks.
+func (v *verification) segment(s segment, isLast bool) (bool, error) {
+	name := segmentName(s.first)
+	if s.first != v.tree.size {
+		v.fail(v.tree.size, max(s.first, v.tree.size+1), name, 0, fmt.Sprintf("a segment with entry %d is missing, or this one is misnamed", v.tree.size))
+		return false, nil
+	}
+	f, err := v.o.disk.open(filepath.Join(v.dir, name), readOnly)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	header := make([]byte, segmentHeader)
+	if _, err := f.ReadAt(header, 0); err != nil && err != io.EOF {
+		return false, err
+	}
+	if !checkSegmentHeader(header, s.first) {
+		if isLast && s.bytes <= segmentHeader && len(v.claims) == 0 {
+			v.report.Unfinished = s.bytes
+			return true, nil
+		}
+		v.fail(s.first, s.first+1, name, 0, "the file does not begin as this segment does")
+		return false, nil
+	}
+	r := newFrameReader(f, segmentHeader, s.bytes)
+	for {
+		at := r.at
+		frame, _, err := r.next()
+		if err == io.EOF {
+			return true, nil
+		}
+		index := v.tree.size
+		if errors.Is(err, errShort) || errors.Is(err, errDamage) {
+			if isLast && len(v.claims) == 0 {
+				synced, err := laterGroup(f, at, s.bytes)
+				if err != nil {
+					return false, err
+				}
+				if !synced {
+					v.report.Unfinished = s.bytes - at
+					return true, nil
+				}
+			}
+			v.fail(index, index+1, name, at, err.Error())
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		t, err := check(frame[headSize:])
+		if err != nil {
+			v.fail(index, index+1, name, at, err.Error())
+			return false, nil
+		}
+		if t.Before(v.last) {
+			v.fail(index, index+1, name, at, "the entry is earlier than the one before it")
+			return false, nil
+		}
+		v.last = t
+		if index == 0 {
+			v.report.From = t
+		}
+		n := int64(len(frame))
+		v.tree.push(leafHash(frame))
+		v.report.Entries, v.report.To = v.tree.size, t
+		v.report.Bytes += n
+		if v.done += n; v.o.Progress != nil && v.tree.size%(1<<16) == 0 {
+			v.o.Progress(v.done, v.total)
+		}
+		if !v.claimed(name, at) {
+			return false, nil
+		}
+	}
+}
