@@ -31,8 +31,8 @@ import (
 
 const (
 	// Seed and Customers are the population that the demonstration uses.
-	Seed      uint64 = 20260601
-	Customers        = 5000
+	Seed      = 20260601
+	Customers = 5000
 
 	// Marker is the path that says whether a server is the sample, with
 	// MarkerName as "sample" in a JSON object.
