@@ -1,0 +1,182 @@
+// Package sqlite keeps Weir's state in one SQLite file: for now the subject
+// directory, which links identifiers to pseudonyms.
+//
+// The file is in WAL mode and every commit is synced (synchronous=FULL). One
+// connection writes; others read beside it, in this process and in others.
+// Migrations are steps of SQL whose count stands in user_version.
+//
+// It guarantees that what a method has returned as stored survives a crash of
+// the process and of the machine, and that what was erased is overwritten in the
+// file and gone from the write-ahead log when the method returns.
+//
+// It does not encrypt the file, does not hold identifiers (only keyed hashes of
+// them), and does not reach copies of the file that somebody has made.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// What callers compare.
+var (
+	// ErrForeign: the file is a database, but not one of Weir's, or of a newer
+	// version of Weir.
+	ErrForeign = errors.New("not a database of this version of weir")
+	// ErrKey: the key is not 32 bytes long, or not the one that the directory
+	// was begun with.
+	ErrKey = errors.New("key of the subject directory does not fit")
+)
+
+// applicationID marks the file as Weir's (PRAGMA application_id): "weir".
+const applicationID = 0x77656972
+
+// readers is how many connections read at once.
+const readers = 4
+
+// A Store is an open database. Its methods may be called concurrently.
+type Store struct {
+	write *sql.DB // one connection
+	read  *sql.DB
+}
+
+// Create makes a new database at path. It fails with an error that is
+// fs.ErrExist where there is a file.
+func Create(path string) (*Store, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create store: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("create store: %w", err)
+	}
+	s, err := open(path)
+	if err != nil {
+		return nil, fmt.Errorf("create store: %w", err)
+	}
+	// The name of a new file is durable only when its directory is.
+	d, err := os.Open(filepath.Dir(path))
+	if err == nil {
+		err = errors.Join(d.Sync(), d.Close())
+	}
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("create store: %w", err)
+	}
+	return s, nil
+}
+
+// Open opens the database at path and brings its schema up to date. It fails
+// with an error that is fs.ErrNotExist where there is no file, and with
+// ErrForeign where the file is something else.
+func Open(path string) (*Store, error) {
+	st, err := os.Stat(path)
+	if err == nil && !st.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s, err := open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s, nil
+}
+
+func open(path string) (*Store, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	dsn := func(more ...string) string {
+		q := url.Values{"_pragma": append([]string{
+			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
+		}, more...), "_txlock": {"immediate"}}
+		return (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String()
+	}
+	s := new(Store)
+	if s.write, err = sql.Open("sqlite", dsn()); err != nil {
+		return nil, err
+	}
+	s.write.SetMaxOpenConns(1)
+	if err := migrate(context.Background(), s.write); err != nil {
+		s.Close()
+		return nil, err
+	}
+	if s.read, err = sql.Open("sqlite", dsn("query_only(ON)")); err != nil {
+		s.Close()
+		return nil, err
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	return s, nil
+}
+
+// Close closes the database. Nothing may use it at the same time.
+func (s *Store) Close() error {
+	var errs []error
+	if s.read != nil {
+		errs = append(errs, s.read.Close())
+	}
+	errs = append(errs, s.write.Close()) // last: it folds the write-ahead log in
+	return errors.Join(errs...)
+}
+
+// steps are the migrations. A step that was released is never changed.
+var steps = [...]string{
+	`CREATE TABLE subjects (
+		mac     BLOB NOT NULL PRIMARY KEY, -- HMAC-SHA-256 of the identifier
+		subject BLOB NOT NULL              -- its pseudonym, 16 random bytes
+	) STRICT, WITHOUT ROWID;
+	CREATE TABLE checks (
+		name  TEXT NOT NULL PRIMARY KEY,
+		value BLOB NOT NULL                -- what a key makes of a fixed text
+	) STRICT, WITHOUT ROWID;`,
+}
+
+// migrate brings a database from whatever version it has to the newest, all in
+// one transaction.
+func migrate(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var version, id, tables int
+	if err := tx.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil {
+		return err
+	}
+	if err := tx.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
+		return err
+	}
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err != nil {
+		return err
+	}
+	switch fresh := version == 0 && id == 0 && tables == 0; {
+	case !fresh && id != applicationID:
+		return ErrForeign
+	case version > len(steps):
+		return fmt.Errorf("%w: schema %d is newer", ErrForeign, version)
+	case version == len(steps):
+		return nil
+	}
+	for _, step := range steps[version:] {
+		if _, err := tx.ExecContext(ctx, step); err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+	}
+	// PRAGMAs take no parameters; both numbers are ours.
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d`, applicationID, len(steps))); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
