@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -108,13 +109,29 @@ func show(at Position, message, source string) string {
 	return fmt.Sprintf("%s\n  %s | %s\n  %s | %s^", text, number, string(line), strings.Repeat(" ", len(number)), pad.String())
 }
 
-// lines splits a file for showing.
+// lines splits a file for showing. What would not print, or would move the
+// cursor of a terminal, is replaced, one character for one.
 func lines(src []byte) []string {
 	all := strings.Split(strings.ToValidUTF8(string(src), "\uFFFD"), "\n")
 	for i, l := range all {
-		all[i] = strings.TrimRight(l, "\r")
+		all[i] = strings.Map(func(r rune) rune {
+			if r != '\t' && !unicode.IsPrint(r) {
+				return '\uFFFD'
+			}
+			return r
+		}, strings.TrimRight(l, "\r"))
 	}
 	return all
+}
+
+// longestMessage is where a message is cut that quotes an endless word.
+const longestMessage = 400
+
+func clip(message string) string {
+	if r := []rune(message); len(r) > longestMessage {
+		return string(r[:longestMessage]) + "..."
+	}
+	return message
 }
 
 // inside moves a position that a parser gave into the file, so that no message
@@ -139,12 +156,12 @@ type at struct{ line, column int }
 
 func (m *mistakes) errorf(where at, format string, args ...any) {
 	line, column, source := inside(m.source, where.line, where.column)
-	m.errors = append(m.errors, &Error{Position{m.file, line, column}, fmt.Sprintf(format, args...), source})
+	m.errors = append(m.errors, &Error{Position{m.file, line, column}, clip(fmt.Sprintf(format, args...)), source})
 }
 
 func (m *mistakes) warnf(where at, format string, args ...any) {
 	line, column, source := inside(m.source, where.line, where.column)
-	m.warnings = append(m.warnings, Warning{Position{m.file, line, column}, fmt.Sprintf(format, args...), source})
+	m.warnings = append(m.warnings, Warning{Position{m.file, line, column}, clip(fmt.Sprintf(format, args...)), source})
 }
 
 // err gives what Parse returns: nil where nothing is wrong.
@@ -176,9 +193,10 @@ func (m *mistakes) hint(word string, known []string) string {
 	return didYouMean(word, known)
 }
 
-// didYouMean gives a hint for a word that is not one of those known, or "".
+// didYouMean gives a hint for a word that is not one of those known, or "". A
+// word may be wrong in one of three characters.
 func didYouMean(word string, known []string) string {
-	best, distance := "", max(2, utf8.RuneCountInString(word)/3+1)
+	best, distance := "", max(1, utf8.RuneCountInString(word)/3)+1
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(word), strings.ToLower(k), distance); d < distance {
 			best, distance = k, d
@@ -190,27 +208,31 @@ func didYouMean(word string, known []string) string {
 	return fmt.Sprintf(" (did you mean %q?)", best)
 }
 
-// editDistance counts the insertions, deletions and replacements between two
-// words (Levenshtein), or gives limit where there are as many or more.
+// editDistance counts the insertions, deletions, replacements and swaps of
+// neighbours between two words (Damerau and Levenshtein, in the form that edits
+// no character twice), or gives limit where there are as many or more.
 func editDistance(a, b string, limit int) int {
 	x, y := []rune(a), []rune(b)
 	if len(x)-len(y) >= limit || len(y)-len(x) >= limit {
 		return limit
 	}
-	row := make([]int, len(y)+1)
+	before, row, next := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range x {
-		diagonal := row[0]
-		row[0] = i + 1
+		next[0] = i + 1
 		for j := range y {
-			cost := diagonal
-			if x[i] != y[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
+			if x[i] == y[j] {
+				next[j+1] = row[j]
+				continue
 			}
-			diagonal, row[j+1] = row[j+1], cost
+			next[j+1] = 1 + min(row[j], row[j+1], next[j])
+			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
+				next[j+1] = min(next[j+1], 1+before[j-1])
+			}
 		}
+		before, row, next = row, next, before
 	}
 	return min(row[len(y)], limit)
 }

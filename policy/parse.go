@@ -35,6 +35,7 @@ func Parse(file string, src []byte) (*Policy, error) {
 	c.doubts()
 	slices.SortStableFunc(c.mistakes.warnings, func(a, b Warning) int { return comparePositions(a.Position, b.Position) })
 	c.Policy.warnings = c.mistakes.warnings
+	slices.SortStableFunc(c.takes, func(a, b namedTake) int { return a.line - b.line })
 	return c.Policy, nil
 }
 
@@ -69,10 +70,10 @@ func (c *compiler) compile(root *node) {
 		c.deployment = new(weir.Budgets)
 	}
 	c.other = c.deployment
-	for _, f := range c.entries(fields["issuers"].value, "an issuer") {
+	for _, f := range c.entries(fields["issuers"].value, "issuers") {
 		c.issuers[f.key] = c.taker("issuer "+f.key, f.value, inIssuer)
 	}
-	for _, f := range c.entries(fields["networks"].value, "a network") {
+	for _, f := range c.entries(fields["networks"].value, "networks") {
 		budgets := c.taker("network "+f.key, f.value, inNetwork)
 		if f.key == "other" {
 			c.other = budgets
@@ -80,7 +81,7 @@ func (c *compiler) compile(root *node) {
 			c.networks[f.key] = budgets
 		}
 	}
-	for _, f := range c.entries(fields["roles"].value, "a role") {
+	for _, f := range c.entries(fields["roles"].value, "roles") {
 		c.readRole(f)
 	}
 	c.readRoutes(fields["routes"].value)
@@ -120,7 +121,7 @@ func (c *compiler) entries(n *node, what string) []pair {
 		return nil
 	}
 	if n.kind != mapping {
-		c.errorf(n.at, "here stand the names of %ss, each with a block, not %s", strings.TrimPrefix(strings.TrimPrefix(what, "a "), "an "), nodeKindNames[n.kind])
+		c.errorf(n.at, "here stand %s by name, each with a block, not %s", what, nodeKindNames[n.kind])
 		return nil
 	}
 	seen := make(map[string]bool, len(n.pairs))
@@ -131,7 +132,7 @@ func (c *compiler) entries(n *node, what string) []pair {
 		}
 		seen[p.key] = true
 		if !isPartyName(p.key) {
-			c.errorf(p.at, "%q: the name of %s has no space in it and at most %d bytes", p.key, what, maxName)
+			c.errorf(p.at, "%q: the names of %s have no spaces in them and at most %d bytes", p.key, what, maxName)
 			continue
 		}
 		all = append(all, p)
@@ -239,7 +240,7 @@ func cutDays(text string) (number string, ok bool) {
 }
 
 func (c *compiler) readPurposes(n *node) {
-	for _, p := range c.few(c.entries(n, "a purpose")) {
+	for _, p := range c.few(c.entries(n, "purposes")) {
 		purpose := Purpose{Name: weir.Purpose(p.key), Line: p.line, Column: p.column}
 		if !isWord(p.key) {
 			c.errorf(p.at, "%q: a purpose is named with lower-case letters, digits and hyphens", p.key)
@@ -280,7 +281,7 @@ func (c *compiler) purpose(n *node) (weir.Purpose, bool) {
 }
 
 func (c *compiler) readClasses(n *node) {
-	for _, p := range c.few(c.entries(n, "a class")) {
+	for _, p := range c.few(c.entries(n, "classes")) {
 		class := Class{Name: weir.Class(p.key), Line: p.line, Column: p.column}
 		if !isClassName(p.key) {
 			c.errorf(p.at, "%q: a class is named family.name, in lower-case letters, digits and underscores", p.key)
@@ -409,15 +410,18 @@ func (c *compiler) readRoute(n *node, names map[string]at) {
 		return
 	}
 	r.name = r.text
+	named := f.value.at
 	if f, ok := fields["name"]; ok {
+		named = f.value.at
 		if r.name, ok = c.text(f); ok && !isPartyName(r.name) {
 			c.errorf(f.value.at, "name: a word without spaces of at most %d bytes", maxName)
 		}
 	}
 	if before, twice := names[r.name]; twice {
-		c.errorf(f.value.at, "a route named %q stands on line %d already", r.name, before.line)
+		c.errorf(named, "a route named %q stands on line %d already", r.name, before.line)
+	} else {
+		names[r.name] = named
 	}
-	names[r.name] = f.value.at
 	if f, ok := fields["purpose"]; ok {
 		if _, ok := c.text(f); ok {
 			r.purpose, _ = c.purpose(f.value)

@@ -68,37 +68,36 @@ func (c *compiler) budget(whose string, p pair) (b weir.Budget) {
 		c.errorf(p.at, "the budget of %s gives no number", p.key)
 		return b
 	}
-	limit, shorter := 0, ""
-	for w := weir.Month; ; w-- {
-		f, given := fields[w.String()]
-		switch {
-		case given:
-			l, ok := c.limit(f)
-			if ok && w < weir.Month && exceeds(l, limit) {
-				c.errorf(f.at, "%s is more than %s: %s > %s", w, w+1, limitText(l), limitText(limit))
-				l = limit
-			}
-			if ok && l == weir.Unbounded {
-				c.warnf(f.at, "%s: the lane %s is unbounded in %s", whose, p.key, w)
-			}
-			limit = l
-		case w == weir.Month:
-			for s := weir.Hour; s < weir.Month && shorter == ""; s++ {
-				if _, ok := fields[s.String()]; ok {
-					shorter = s.String()
-				}
-			}
-			c.errorf(p.at, "a budget needs its ceiling: %s is given and %s is not", shorter, w)
-		case w == weir.Day:
-			if _, ok := fields[weir.Hour.String()]; ok {
-				c.errorf(p.at, "%s is given and %s is not", weir.Hour, w)
-			}
+	_, hour := fields[weir.Hour.String()]
+	_, day := fields[weir.Day.String()]
+	_, month := fields[weir.Month.String()]
+	switch {
+	case !month:
+		c.errorf(p.at, "the budget of %s needs its ceiling: %s", p.key, weir.Month)
+		return b
+	case hour && !day:
+		c.errorf(p.at, "the budget of %s has %s, so it needs %s", p.key, weir.Hour, weir.Day)
+		return b
+	}
+	for w := int(weir.Month); w >= int(weir.Hour); w-- {
+		f, given := fields[weir.Window(w).String()]
+		if !given {
+			b[w] = b[w+1]
+			continue
 		}
-		b[w] = limit
-		if w == weir.Hour {
+		limit, ok := c.limit(f)
+		if !ok {
 			return b
 		}
+		if w < int(weir.Month) && exceeds(limit, b[w+1]) {
+			c.errorf(f.at, "%s is more than %s: %s > %s", weir.Window(w), weir.Window(w+1), limitText(limit), limitText(b[w+1]))
+		}
+		if limit == weir.Unbounded {
+			c.warnf(f.at, "%s: the lane %s is unbounded in %s", whose, p.key, weir.Window(w))
+		}
+		b[w] = limit
 	}
+	return b
 }
 
 // limit reads a number of customers.

@@ -17,6 +17,10 @@ import (
 const (
 	maxFile  = 1 << 20 // bytes
 	maxDepth = 100     // levels of nesting, as the tokens show them
+	// maxWork bounds the sum, over the blocks of a file, of half the square of
+	// their entries, which is what the YAML reader's time grows with: 20,000
+	// entries in one block, or 10,000 in each of four.
+	maxWork = 200_000_000
 )
 
 // A node is a YAML value with its place. The policy's own tree is plainer than
@@ -114,8 +118,9 @@ func firstInvalid(src []byte) at {
 // fit refuses, before anything is built, what a policy has no use for and an
 // attacker has: aliases, tags, merge keys, bottomless nesting.
 func fit(m *mistakes, tokens token.Tokens) bool {
-	var columns []int // of the block structures that are open
-	flow := 0
+	type level struct{ column, entries int }
+	var open []level // the block structures that are open
+	flow, work := 0, 0
 	for _, t := range tokens {
 		where := tokenPlace(t)
 		switch t.Type {
@@ -145,12 +150,22 @@ func fit(m *mistakes, tokens token.Tokens) bool {
 			continue
 		}
 		if flow == 0 {
-			for len(columns) > 0 && columns[len(columns)-1] >= where.column {
-				columns = columns[:len(columns)-1]
+			for len(open) > 0 && open[len(open)-1].column > where.column {
+				open = open[:len(open)-1]
 			}
-			columns = append(columns, where.column)
+			if len(open) == 0 || open[len(open)-1].column < where.column {
+				open = append(open, level{column: where.column})
+			}
+			if l := &open[len(open)-1]; t.Type != token.SequenceEntryType {
+				l.entries++
+				work += l.entries
+			}
 		}
-		if flow+len(columns) > maxDepth {
+		if work > maxWork {
+			m.errorf(where, "too many entries in one block")
+			return false
+		}
+		if flow+len(open) > maxDepth {
 			m.errorf(where, "nested too deeply")
 			return false
 		}
@@ -173,6 +188,7 @@ func syntaxError(err error) (at, string, any) {
 // sentence makes one line of a message of the YAML reader.
 func sentence(message string) string {
 	message, _, _ = strings.Cut(message, "\n")
+	message = strings.ReplaceAll(message, "\t", `\t`)
 	if message == "" {
 		return "not YAML"
 	}

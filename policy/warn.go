@@ -65,21 +65,20 @@ func (c *compiler) doubtRole(r *role) {
 	for i, s := range r.sees {
 		switch {
 		case !decides[i]:
-			c.warnf(s.at, "role %s: the line %s never applies, because more specific ones cover all of it", r.name, s.pattern)
+			c.warnf(s.at, "role %s: the line %q never applies, because more specific ones cover all of it", r.name, s.pattern)
 		case !applies[i]:
-			c.warnf(s.at, "role %s: the line %s never applies, because no purpose of the role is one of the class", r.name, s.pattern)
+			c.warnf(s.at, "role %s: the line %q never applies, because no purpose of the role is one of the class", r.name, s.pattern)
 		}
 	}
 	takes := func(l weir.Lane) bool { return r.take[l][weir.Month] != 0 }
 	own := r.own && takes(weir.Own)
 	switch {
+	case r.own && !own:
+		c.warnf(where, "role %s sees its own record, and its budget own is 0", r.name)
 	case clear && !takes(weir.Clear) && !own:
 		c.warnf(where, "role %s sees something in clear, and takes no customer in clear: every answer with it is refused", r.name)
 	case masked && !takes(weir.Masked) && !own:
 		c.warnf(where, "role %s sees something masked, and takes no customer masked: every answer with it is refused", r.name)
-	}
-	if r.own && !takes(weir.Own) {
-		c.warnf(where, "role %s sees its own record, and its budget own is 0", r.name)
 	}
 	// Only others' records are probed, so a role that sees its own needs none.
 	if !r.own && !takes(weir.Probed) && slices.ContainsFunc(c.routes, func(r *route) bool { return r.subject.From == URL }) {
