@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,11 +14,13 @@ import (
 // where there is one, is an *Errors: every mistake that could be found, with its
 // place. It panics on no input.
 func Parse(file string, src []byte) (*Policy, error) {
+	version := versionOf(src)
+	src = bytes.TrimPrefix(src, []byte("\ufeff")) // a byte order mark, as some editors write it
 	c := &compiler{
 		mistakes: mistakes{file: file, source: lines(src)},
 		Policy: &Policy{
 			file:     file,
-			version:  versionOf(src),
+			version:  version,
 			index:    make(map[weir.Class]int),
 			roles:    make(map[string]*role),
 			issuers:  make(map[string]*weir.Budgets),

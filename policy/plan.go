@@ -50,11 +50,16 @@ type Holds map[weir.Party]Hold
 // door will serve, and does not guess at spellings. A slash at the end is of no
 // meaning here.
 func (p *Policy) Plan(x *weir.Exchange, now time.Time, holds Holds) (*Plan, *weir.Denial) {
-	pl := new(Plan)
-	if d := p.PlanInto(pl, x, now, holds); d != nil {
+	// One piece of memory for the plan and the accounts of most principals.
+	room := new(struct {
+		Plan
+		accounts [maxAccounts]weir.Account
+	})
+	room.Accounts = room.accounts[:0]
+	if d := p.PlanInto(&room.Plan, x, now, holds); d != nil {
 		return nil, d
 	}
-	return pl, nil
+	return &room.Plan, nil
 }
 
 // PlanInto is Plan into a plan that may have been used before, of which it keeps
