@@ -84,6 +84,7 @@ type Cutter struct {
 	step func(c *Cutter, eof bool)
 
 	view  []byte // what is fed and not yet given out; the caller's bytes, or own
+	lent  bool   // view is the caller's
 	own   []byte // keeps a rest from one Feed to the next
 	start int    // in view: where the piece in the making begins, Lead and all
 	pos   int    // in view: how far it has been read
@@ -146,7 +147,7 @@ func (c *Cutter) Reset(o Options) {
 		o.MaxSegment = DefaultMaxSegment
 	}
 	c.opt = o
-	c.view, c.own = nil, c.own[:0]
+	c.view, c.lent, c.own = nil, false, c.own[:0]
 	c.start, c.pos, c.base, c.bom, c.began = 0, 0, 0, 0, false
 	clear(c.pieces[:cap(c.pieces)])
 	c.pieces, c.more, c.err = c.pieces[:0], false, nil
@@ -159,9 +160,10 @@ func (c *Cutter) Reset(o Options) {
 // whole, at most MaxPieces. If [Cutter.More] then says so, Feed is to be called
 // again, without new bytes. eof says that p ends the body.
 //
-// Pieces point into p or into memory of the Cutter: p is not to be changed, and
-// pieces are not to be used, after the next Feed that brings new bytes. Pieces
-// that come with an error precede it. After an error Feed gives nothing more.
+// Pieces point into p or into memory of the Cutter. They hold until the next
+// Feed that brings new bytes, and until p is changed, which it may be when More
+// says no. Pieces that come with an error precede it. After an error Feed gives
+// nothing more.
 func (c *Cutter) Feed(p []byte, eof bool) ([]Piece, error) {
 	c.pieces, c.more = c.pieces[:0], false
 	if c.err != nil {
@@ -171,30 +173,45 @@ func (c *Cutter) Feed(p []byte, eof bool) ([]Piece, error) {
 	if c.mark(eof) {
 		c.step(c, eof)
 	}
+	if c.lent && !c.more {
+		c.keep()
+	}
 	return c.pieces, c.err
 }
 
 // More reports whether the last Feed stopped at MaxPieces.
 func (c *Cutter) More() bool { return c.more }
 
-// take puts p behind what is left. It moves a rest only after a piece was given
-// out of the same view, so that each byte is moved at most once or twice,
+// take puts p behind what is left. A rest in own is moved to its front only
+// after a piece was given out of it, so that each byte is moved once or twice,
 // however small the feeds are.
 func (c *Cutter) take(p []byte) {
 	if len(p) == 0 {
 		return
 	}
-	rest := c.view[c.start:]
 	switch {
-	case len(rest) == 0:
-		c.view = p
-	case c.start == 0 && len(c.own) > 0 && &c.own[0] == &c.view[0]:
-		c.own = append(c.own, p...)
-		c.view = c.own
-	default:
-		c.own = append(append(c.own[:0], rest...), p...)
-		c.view = c.own
+	case c.start == len(c.view):
+		c.base += int64(c.start)
+		c.pos -= c.start
+		c.view, c.lent, c.start = p, true, 0
+		return
+	case c.lent:
+		c.keep()
+	case c.start > 0:
+		c.own = c.own[:copy(c.own, c.view[c.start:])]
+		c.base += int64(c.start)
+		c.pos -= c.start
+		c.start = 0
 	}
+	c.own = append(c.own, p...)
+	c.view = c.own
+}
+
+// keep copies what is left of the caller's bytes, whose turn it is to be used
+// again. No piece points into own as long as the view is lent.
+func (c *Cutter) keep() {
+	c.own = append(c.own[:0], c.view[c.start:]...)
+	c.view, c.lent = c.own, false
 	c.base += int64(c.start)
 	c.pos -= c.start
 	c.start = 0
