@@ -48,8 +48,8 @@ type Over struct {
 type Usage struct {
 	// Taken has the distinct customers in each window.
 	Taken [weir.NumWindows]int
-	// Staying has those of Taken that will still be in the window an hour from
-	// now: what limits a thief who begins now and has an hour.
+	// Staying has those of Taken that will still be in the window when the span
+	// asked about has passed: what then limits a thief who begins now.
 	Staying [weir.NumWindows]int
 }
 
@@ -185,8 +185,9 @@ func (m *Meter) Restore(at time.Time, parties []weir.Party, demands []Demand) {
 	}
 }
 
-// Usage reports what party has taken in lane.
-func (m *Meter) Usage(now time.Time, party weir.Party, lane weir.Lane) (u Usage) {
+// Usage reports what party has taken in lane, and what of it will still count
+// when the span ahead has passed.
+func (m *Meter) Usage(now time.Time, party weir.Party, lane weir.Lane, ahead time.Duration) (u Usage) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := m.advance(now)
@@ -195,10 +196,11 @@ func (m *Meter) Usage(now time.Time, party weir.Party, lane weir.Lane) (u Usage)
 		return u
 	}
 	t.expire(at, &m.names)
+	then := at + uint32(ahead/time.Second)
 	for w := range weir.NumWindows {
 		u.Taken[w] = t.counts[w]
 		u.Staying[w] = t.counts[w]
-		for i := t.cursors[w]; i != none && !inside(t.entries[i].at, at+3600, w); i = t.entries[i].next {
+		for i := t.cursors[w]; i != none && !inside(t.entries[i].at, then, w); i = t.entries[i].next {
 			u.Staying[w]--
 		}
 	}

@@ -84,7 +84,7 @@ func TestAllPartiesOrNone(t *testing.T) {
 	if fit, _ := m.Charge(start, []weir.Account{wide, narrow}, [][]Demand{demand(weir.Clear, 1), demand(weir.Clear, 2)}); fit != 1 {
 		t.Fatalf("fit %d, want the prefix of 1", fit)
 	}
-	if u := m.Usage(start, wide.Party, weir.Clear); u.Taken[weir.Hour] != 1 {
+	if u := m.Usage(start, wide.Party, weir.Clear, 0); u.Taken[weir.Hour] != 1 {
 		t.Errorf("the wide party was charged %d although the narrow one refused", u.Taken[weir.Hour])
 	}
 	// A segment of two customers with room for one is refused whole.
@@ -169,7 +169,7 @@ func TestAgainstModel(t *testing.T) {
 			}
 			for _, a := range accounts {
 				for l := range weir.NumLanes {
-					u := m.Usage(now, a.Party, l)
+					u := m.Usage(now, a.Party, l, time.Hour)
 					for w := range weir.NumWindows {
 						if got, want := u.Taken[w], ref.count(key{a.Party, l}, now, w); got != want {
 							t.Fatalf("%v %v %v: counted %d, want %d", a.Party, l, w, got, want)
@@ -212,7 +212,7 @@ func TestRestoreEqualsCharge(t *testing.T) {
 		restored.Restore(at, []weir.Party{a[0].Party}, demand(weir.Clear, i))
 	}
 	now := start.Add(65 * time.Minute)
-	if l, r := live.Usage(now, a[0].Party, weir.Clear), restored.Usage(now, a[0].Party, weir.Clear); l != r {
+	if l, r := live.Usage(now, a[0].Party, weir.Clear, time.Hour), restored.Usage(now, a[0].Party, weir.Clear, time.Hour); l != r {
 		t.Errorf("live %+v, restored %+v", l, r)
 	}
 }

@@ -1,0 +1,60 @@
+# Two commands for everybody: make demo, make test. The others are for those who work on Weir.
+
+GO ?= go
+export CGO_ENABLED = 0
+BIN = bin/weir
+
+.PHONY: demo test build bench bench-peers torture audit lint tools clean
+
+## demo: build Weir and watch it stop a stolen credential.
+demo: build
+	@$(BIN) demo
+
+## build: the one static binary.
+build:
+	@$(GO) build -trimpath -o $(BIN) ./cmd/weir
+
+## test: everything that must hold: format, vet, staticcheck, all tests under the race detector, the demo both ways.
+test: tools lint build
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
+
+lint:
+	@unformatted="$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go'))"; \
+	if [ -n "$$unformatted" ]; then echo "gofmt wants to change: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+## tools: what the tests need of the machine: a C compiler for the race detector, and Chromium for the console's.
+tools:
+	@missing=""; \
+	command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || missing="$$missing gcc libc6-dev"; \
+	command -v chromium >/dev/null 2>&1 || missing="$$missing chromium"; \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+			apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
+		else \
+			echo "The tests need$$missing. As root: apt-get install$$missing"; exit 1; \
+		fi; \
+	fi
+
+## bench: measure this machine; docs/benchmarks.md tells how to read it.
+bench: build
+	$(BIN) bench gateway
+	$(GO) test -run '^$$' -bench . ./...
+
+## torture: hours of what make test does for seconds: fuzzing of every parser, many random seeds.
+TIME ?= 5m
+torture:
+	@for pkg in $$($(GO) list ./...); do \
+		for fuzz in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "== $$pkg $$fuzz"; $(GO) test -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(TIME) $$pkg || exit 1; \
+		done; \
+	done
+	CGO_ENABLED=1 $(GO) test -race -count 20 -timeout 4h ./...
+
+## audit: known vulnerabilities in what is built in. Needs the network.
+audit:
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
+clean:
+	rm -rf bin
