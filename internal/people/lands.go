@@ -81,7 +81,7 @@ var landDraw = [...]int{0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 7, 7, 8,
 //
 // The others keep none. Their numbers are invented and lie, where the national
 // plan allows it, in blocks that cannot be dialled because the subscriber's
-// number begins with the trunk digit: IT 02 00, NL 020 0, IN 022 0, JP 03 0,
+// number begins with the trunk digit: IT 081 00, NL 020 0, IN 022 0, JP 03 0,
 // BR mobile 9 00. ES 8100 is a block of geographic shape, of which no more is
 // claimed than that it is invented.
 var lands = [...]land{
@@ -129,7 +129,7 @@ var lands = [...]land{
 		code: "IT", currency: "EUR", postcode: "#01##", iban: ibanIT,
 		first:   words("Adelina Baldassarre Cosimo Domitilla Ermenegildo Fiorella Gioacchino Ilaria Jacopo Lavinia Marzio Nicoletta Orlando Pasquale Quintilio Rosalba Saverio Tancredi Ubaldo Vittoria Zeno Amedeo Brunella Cesare Desirée Noè"),
 		last:    append(words("Abbadessa Bellacqua Campofiorito Dellarocca Fiorentini Granduca Lombardozzi Montefusco Nardecchia Ottaviani Pratesi Quattrocchi Roccaforte Santacroce Terranova Valdambrini Zampogna Acquaviva Bonaventura Castelvetro"), "De Santis", "D'Amico"),
-		phones:  blocks(6, "+390200"),
+		phones:  blocks(5, "+3908100"),
 		streets: parts("Via dei Cipressi %d; Corso delle Fontane %d; Piazza del Pozzo %d; Viale dei Platani %d; Vicolo del Forno %d; Via della Fornace %d; Largo dei Ciliegi %d"),
 		towns:   towns("Bergamo/BG; Perugia/PG; Lecce/LE; Trieste/TS; Pescara/PE; Modena/MO; Catania/CT"),
 	},

@@ -128,7 +128,7 @@ func TestTelephoneNumbersReachNobody(t *testing.T) {
 		"DE": regexp.MustCompile(`^\+49(3023125|6990009|4066969|2214710|8999998)\d{3}$|^\+49176040690\d\d$`),
 		"FR": regexp.MustCompile(`^\+33(19900|26191|35301|46571|53649|63998)\d{4}$`),
 		"AU": regexp.MustCompile(`^\+61[2378](5550|7010)\d{4}$`),
-		"IT": regexp.MustCompile(`^\+390200\d{6}$`),
+		"IT": regexp.MustCompile(`^\+3908100\d{5}$`),
 		"NL": regexp.MustCompile(`^\+31200\d{6}$`),
 		"IN": regexp.MustCompile(`^\+91220\d{7}$`),
 		"JP": regexp.MustCompile(`^\+8130\d{7}$`),

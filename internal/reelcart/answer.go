@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -28,6 +29,7 @@ func marked(next http.Handler) http.Handler {
 
 // compressed answers in gzip whoever asks for it.
 func compressed(next http.Handler) http.Handler {
+	var writers sync.Pool // of *gzip.Writer, which are large
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Accept-Encoding")
 		if !acceptsGzip(r.Header.Get("Accept-Encoding")) {
@@ -35,7 +37,12 @@ func compressed(next http.Handler) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Encoding", "gzip")
-		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // the level is a valid one
+		z, ok := writers.Get().(*gzip.Writer)
+		if !ok {
+			z, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is a valid one
+		}
+		z.Reset(w)
+		defer writers.Put(z)
 		g := &gzipWriter{ResponseWriter: w, z: z}
 		next.ServeHTTP(g, r)
 		// An error here means that the client has gone, whom nobody can tell.
