@@ -71,8 +71,11 @@ func (g *Grant) Lanes() weir.Lanes {
 // the grant: the narrowest of the budgets that count it. The issuer's, the
 // network's and the deployment's may be narrower still.
 func (g *Grant) Most() weir.Budget {
-	most := weir.Budget{weir.Unbounded, weir.Unbounded, weir.Unbounded}
 	lanes := g.Lanes()
+	if lanes == 0 {
+		return weir.Budget{}
+	}
+	most := weir.Budget{weir.Unbounded, weir.Unbounded, weir.Unbounded}
 	for l := weir.Clear; l < weir.NumLanes; l++ {
 		if !lanes.Has(l) {
 			continue

@@ -350,7 +350,7 @@ func (c *compiler) taker(whose string, n *node, block string) *weir.Budgets {
 	if !ok {
 		return new(weir.Budgets)
 	}
-	return c.take(whose, f.value)
+	return c.take(whose, block, f.value)
 }
 
 func (c *compiler) readRole(p pair) {
@@ -371,10 +371,10 @@ func (c *compiler) readRole(p pair) {
 		r.sees = c.readSee(f.value)
 	}
 	if f, ok := fields["take"]; ok {
-		r.take = c.take("role "+p.key, f.value)
+		r.take = c.take("role "+p.key, inRole, f.value)
 	}
 	if f, ok := fields["together"]; ok {
-		r.together = c.take("role "+p.key+" together", f.value)
+		r.together = c.take("role "+p.key+" together", inRole, f.value)
 	}
 	c.judge(r)
 }

@@ -17,18 +17,19 @@ const maxCustomers = 10_000_000_000
 type namedTake struct {
 	at
 	whose   string
+	block   string // the block of the language that it stands in
 	budgets *weir.Budgets
 	lanes   [weir.NumLanes]at // where each lane stands; zero where it does not
 }
 
 // take reads a `take` or `together` block.
-func (c *compiler) take(whose string, n *node) *weir.Budgets {
+func (c *compiler) take(whose, block string, n *node) *weir.Budgets {
 	budgets := new(weir.Budgets)
 	fields, ok := c.fields(n, inTake)
 	if !ok {
 		return budgets
 	}
-	named := namedTake{at: n.at, whose: whose, budgets: budgets}
+	named := namedTake{at: n.at, whose: whose, block: block, budgets: budgets}
 	for lane := weir.Clear; lane < weir.NumLanes; lane++ {
 		if f, ok := fields[lane.String()]; ok {
 			budgets[lane] = c.budget(whose, f)

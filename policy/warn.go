@@ -101,13 +101,26 @@ func (c *compiler) doubtRoute(r *route, used map[weir.Purpose]bool) {
 	}
 }
 
-// doubtTakes finds budgets that promise more than a wider one allows.
+// doubtTakes finds budgets that promise more than a wider one allows, and lanes
+// that an issuer or a network was left without.
 func (c *compiler) doubtTakes() {
+	var taken [weir.NumLanes]bool
+	for _, r := range c.roles {
+		for lane := range taken {
+			taken[lane] = taken[lane] || r.take[lane] != weir.Budget{}
+		}
+	}
 	for _, t := range c.takes {
 		if t.budgets == c.deployment {
 			continue
 		}
 		for lane, where := range t.lanes {
+			// Who means none says so: {30 days: 0}. Customers seldom come by the
+			// issuers and networks of staff, so the lane own is let be.
+			if (t.block == inIssuer || t.block == inNetwork) && where == (at{}) && taken[lane] &&
+				lane != int(weir.Sensitive) && lane != int(weir.Own) {
+				c.warnf(t.at, "%s takes nobody in the lane %s, which is not named here", t.whose, weir.Lane(lane))
+			}
 			if where != (at{}) && wider(t.budgets[lane], c.deployment[lane]) {
 				c.warnf(where, "%s: the budget %s is wider than the deployment's, which bounds it", t.whose, weir.Lane(lane))
 			}
