@@ -57,8 +57,12 @@ type deviceRecord struct {
 	LastSeen time.Time `json:"last_seen_at"`
 }
 
+type customerOrderRecord struct {
+	Customer string      `json:"customer_id"`
+	Order    orderRecord `json:"order"`
+}
+
 type orderRecord struct {
-	Customer  string        `json:"customer_id"`
 	ID        string        `json:"order_id"`
 	Placed    time.Time     `json:"placed_at"`
 	Status    string        `json:"status"`
@@ -175,13 +179,9 @@ func item(i *people.Item) itemRecord {
 	return itemRecord{i.SKU, i.Name, i.Quantity, money(i.Price)}
 }
 
-func order(c *people.Customer, o *people.Order) orderRecord {
-	return orderRecord{c.ID, o.ID, o.Placed, o.Status, all(o.Items, item), o.Currency, money(o.Total),
+func order(o *people.Order) orderRecord {
+	return orderRecord{o.ID, o.Placed, o.Status, all(o.Items, item), o.Currency, money(o.Total),
 		o.Recipient, address(o.Ship), o.Carrier, o.Tracking}
-}
-
-func orders(c *people.Customer) []orderRecord {
-	return all(c.Orders, func(o *people.Order) orderRecord { return order(c, o) })
 }
 
 func customer(c *people.Customer) customerRecord {

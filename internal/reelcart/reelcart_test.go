@@ -163,7 +163,7 @@ func TestListsReachEverybodyOnce(t *testing.T) {
 	}{
 		{"/v1/customers?limit=70", "items", []string{"id"}, population},
 		{"/v1/histories", "items", []string{"customer_id"}, population},
-		{"/v1/orders?limit=33", "items", []string{"order_id"}, nOrders},
+		{"/v1/orders?limit=33", "items", []string{"order", "order_id"}, nOrders},
 		{"/v1/debug/sessions", "sessions", []string{"customer", "id"}, population},
 		{"/v1/catalogue?limit=200", "items", []string{"id"}, 480},
 	} {

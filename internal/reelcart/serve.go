@@ -48,7 +48,7 @@ func ofOne[A, B any](p *Platform, w http.ResponseWriter, c *people.Customer, as 
 }
 
 func (p *Platform) customerOrders(w http.ResponseWriter, c *people.Customer) {
-	ofOne(p, w, c, c.Orders, func(o *people.Order) orderRecord { return order(c, o) })
+	ofOne(p, w, c, c.Orders, order)
 }
 
 func (p *Platform) customerViews(w http.ResponseWriter, c *people.Customer) {
@@ -73,7 +73,7 @@ func (p *Platform) orders(w http.ResponseWriter, r *http.Request) {
 	l := p.list(w, `{"data":{"items":[`)
 	for i := from; i < to; i++ {
 		c, k := p.orderAt(i)
-		l.add(order(c, &c.Orders[k]))
+		l.add(customerOrderRecord{c.ID, order(&c.Orders[k])})
 	}
 	l.end(to, total)
 }
@@ -172,7 +172,7 @@ func session(c *people.Customer) sessionRecord {
 	sum := sha256.Sum256([]byte("session of " + c.ID))
 	return sessionRecord{
 		Session: hex.EncodeToString(sum[:16]), Started: c.Views[0].At.UnixMilli(), Build: hex.EncodeToString(sum[16:26]),
-		Person: sessionPerson{customer(c), orders(c), all(c.Views, view), all(c.Visits, visit), all(c.Searches, search)},
+		Person: sessionPerson{customer(c), all(c.Orders, order), all(c.Views, view), all(c.Visits, visit), all(c.Searches, search)},
 	}
 }
 
