@@ -66,7 +66,7 @@ var keys = [...]Key{
 
 	{inRoles, "<role>", "a block", "", "The name of a role, as credentials give it."},
 	{inRole, "purposes", "a list of purposes", "none: the role can do nothing", "The purposes that the role may act for. The first is taken where neither the request nor the route names one."},
-	{inRole, "own", "`true` or `false`", "`false`", "A principal of the kind customer sees its own record only; a record of anybody else's is withheld."},
+	{inRole, "own", "`true` or `false`", "`false`", "Whoever has the role sees its own record only; a record of anybody else's is withheld. For customers it is so in any role."},
 	{inRole, "see", "an action for each class", "everything is blocked", "How the role sees each class. The most specific line wins: `contact.email` before `contact.*` before `\"*\"`. A class that no line covers is blocked."},
 	{inRole, "take", "budgets by lane", "nothing", "How many different customers each credential and each principal of the role may take, and each person who acts through one."},
 	{inRole, "together", "budgets by lane", "the deployment's", "How many different customers all principals of the role together may take."},

@@ -416,8 +416,12 @@ func (c *compiler) readRoute(n *node, names map[string]at) {
 	named := f.value.at
 	if f, ok := fields["name"]; ok {
 		named = f.value.at
-		if r.name, ok = c.text(f); ok && !isPartyName(r.name) {
+		switch name, ok := c.text(f); {
+		case !ok:
+		case !isPartyName(name):
 			c.errorf(f.value.at, "name: a word without spaces of at most %d bytes", maxName)
+		default:
+			r.name = name
 		}
 	}
 	if before, twice := names[r.name]; twice {

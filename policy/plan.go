@@ -84,7 +84,7 @@ func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds
 	if matched == nil && p.blockUndeclared {
 		return &weir.Denial{Reason: weir.ReasonRequest, Message: "No such route is open."}
 	}
-	p.fill(pl, r, matched, path)
+	p.fill(pl, r, &x.Principal, matched, path)
 	pl.Purpose, pl.Accounts, pl.table = purpose, accounts, actions
 	return nil
 }
@@ -101,7 +101,7 @@ func (p *Policy) Unenforced(x *weir.Exchange) *Plan {
 	if r == nil {
 		r = &role{name: roleName(&x.Principal)}
 	}
-	p.fill(pl, r, matched, path)
+	p.fill(pl, r, &x.Principal, matched, path)
 	pl.Purpose, pl.Accounts = choosePurpose(x, matched, r), p.Accounts(&x.Principal)
 	return pl
 }
@@ -118,8 +118,10 @@ func choosePurpose(x *weir.Exchange, matched *route, r *role) weir.Purpose {
 	return ""
 }
 
-func (p *Policy) fill(pl *Plan, r *role, matched *route, path string) {
-	pl.Version, pl.Role, pl.Own, pl.policy = p.version, r.name, r.own, p
+func (p *Policy) fill(pl *Plan, r *role, pr *weir.Principal, matched *route, path string) {
+	pl.Version, pl.Role, pl.policy = p.version, r.name, p
+	// A role that forgets to say own opens nobody's records to customers.
+	pl.Own = r.own || pr.Kind == weir.Customer
 	if matched == nil {
 		return
 	}

@@ -282,6 +282,52 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
+func TestOwn(t *testing.T) {
+	p := parse(t, shop)
+	for _, c := range []struct {
+		kind weir.Kind
+		role string
+		want bool
+	}{
+		{weir.Customer, "customer", true},
+		{weir.Customer, "support", true}, // a customer with the wrong role still sees only itself
+		{weir.Service, "customer", true},
+		{weir.Staff, "support", false},
+	} {
+		x := exchange(weir.Principal{Kind: c.kind, Name: "n", Role: c.role}, "", "GET", "/")
+		pl, d := p.Plan(x, now, nil)
+		if d != nil || pl.Own != c.want || p.Unenforced(x).Own != c.want {
+			t.Errorf("a %s of the role %s: %+v %v", c.kind, c.role, pl, d)
+		}
+	}
+}
+
+// TestBudgets: what is listed for a party is what it is charged against.
+func TestBudgets(t *testing.T) {
+	p := parse(t, shop)
+	pr := agent()
+	for _, a := range p.Accounts(&pr) {
+		switch a.Party.Kind {
+		case weir.ByCredential, weir.ByPrincipal, weir.ByActor:
+			if p.Budgets(a.Party) != (weir.Budgets{}) {
+				t.Errorf("%s has budgets without its role", a.Party)
+			}
+		default:
+			if p.Budgets(a.Party) != a.Budgets {
+				t.Errorf("%s: %v, charged against %v", a.Party, p.Budgets(a.Party), a.Budgets)
+			}
+		}
+	}
+	for _, party := range []weir.Party{{Kind: weir.ByRole, Name: "sales"}, {Kind: weir.ByIssuer, Name: "partner"}} {
+		if p.Budgets(party) != p.Budgets(weir.Party{Kind: weir.ByDeployment}) {
+			t.Errorf("%s is not named, and takes other than the deployment", party)
+		}
+	}
+	if p.Budgets(weir.Party{Kind: weir.ByNetwork, Name: "192.0.2.0/24"})[weir.Masked][weir.Day] != 7 {
+		t.Error("a network that is not named takes other than the others")
+	}
+}
+
 func TestHolds(t *testing.T) {
 	p := parse(t, shop)
 	x := exchange(agent(), "", "GET", "/")
@@ -383,10 +429,14 @@ func TestStarter(t *testing.T) {
 
 // TestBombs has files made to exhaust whoever reads them.
 func TestBombs(t *testing.T) {
-	var roles, flat strings.Builder
+	var roles, flat, classes strings.Builder
+	classes.WriteString("version: 1\ndeployment: {take: {}}\nclasses:\n")
 	roles.WriteString("version: 1\nclasses: {contact.email: {}}\npurposes: {support: {basis: contract}}\ndeployment: {take: {}}\nroles:\n")
 	for i := range 10_000 {
 		fmt.Fprintf(&roles, "  r%d: {purposes: [support], see: {\"*\": mask}}\n", i)
+	}
+	for i := range 1_001 {
+		fmt.Fprintf(&classes, "  a.b%d: {}\n", i)
 	}
 	for i := range 100_000 {
 		fmt.Fprintf(&flat, "k%d: 1\n", i)
@@ -399,6 +449,7 @@ func TestBombs(t *testing.T) {
 		{"dashes", strings.Repeat("- ", 1<<19), "nested too deeply"},
 		{"question marks", strings.Repeat("? ", 1<<19), "nested too deeply"},
 		{"keys", strings.Repeat("a: {", 1<<18), "nested too deeply"},
+		{"1,001 classes", classes.String(), "more than 1000"},
 		{"keys in one block", flat.String(), "too many entries"},
 		{"laughs", "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n", "anchors"},
 		{"not text", "version: \xff\xfe", "not UTF-8"},
