@@ -47,6 +47,15 @@ func pass(t *testing.T, in *inspect.Inspector, h http.Handler, plan *policy.Plan
 	if plan.Subject.From == policy.Body {
 		column = plan.Subject.Path
 	}
+	for name, values := range rec.Header() {
+		for _, v := range values {
+			p.piece(in, plan, &cut.Piece{Segment: weir.Segment{Syntax: weir.Header, Name: name, Body: []byte(v)}}, nil)
+		}
+	}
+	if len(p.masked)+len(p.clear)+p.strangers > 0 {
+		t.Errorf("%s: something is found in its header fields", path)
+	}
+	p.out.WriteByte('\n')
 	pieces, err := c.Feed(rec.Body.Bytes(), true)
 	for {
 		if err != nil {
