@@ -1,0 +1,145 @@
+package inspect
+
+import "github.com/getweir/weir"
+
+// kind is the kind of a frame.
+type kind uint8
+
+const (
+	rootFrame kind = iota // around the outermost value
+	objectFrame
+	arrayFrame
+)
+
+// A frame is an object or array that is open.
+type frame struct {
+	kind    kind
+	start   int     // offset of its brace; -1: before the segment
+	parent  meaning // of the key whose value it is, through arrays
+	key     meaning // of the key that is being read; of an array: parent
+	has     set     // meanings of keys that have a value
+	subject int     // how many keys of the subject's path lead here; -1: not on it
+	on      bool    // the key being read is the next of the path
+	seen    bool    // it has been met before
+	inside  set     // what holds it: mHistory, mPages, mQueries
+	object  int     // number of the innermost object
+	wait    int     // where its pending values begin
+}
+
+// supports are the keys beside which a bare "name" is a person's.
+var supports = of(mEmail, mPhone, mBirth, mStreet, mAddress, mCard, mIBAN, mName)
+
+// resolve decides what waited for the object f to be complete.
+func (w *walk) resolve(f *frame) {
+	person := f.parent == mPerson || f.parent == mHolder || f.parent == mName
+	form, object := w.form, w.object
+	for _, p := range w.pending[f.wait:] {
+		w.form, w.object = p.form, p.object
+		switch p.m {
+		case mNameWeak:
+			if person || f.has&supports != 0 {
+				w.report(Name, p.span, weir.SureMatch)
+			}
+		case mNamePart:
+			if person || f.parent == mNameWeak || f.has&supports != 0 {
+				w.report(Name, p.span, weir.SureMatch)
+			}
+		case mLine, mCity, mPostcode:
+			if f.parent == mAddress || f.has.has(mStreet) || f.has.has(mCity) && f.has.has(mPostcode) {
+				w.report(Address, p.span, weir.SureMatch)
+			}
+		}
+	}
+	w.form, w.object = form, object
+	w.pending = w.pending[:f.wait]
+}
+
+// containers are the keys whose array or object is a history as a whole.
+var containers = [...]struct {
+	m     meaning
+	class weir.Class
+}{{mHistory, Viewing}, {mPages, Browsing}, {mQueries, Searches}}
+
+// shape gives the class that an object has by the keys in it; "" for none.
+func (f *frame) shape() (class weir.Class, of meaning) {
+	h := f.has
+	switch {
+	case h.has(mWatched) && (h.has(mTitleID) || h.has(mTitle)), h.has(mProgress) && h.has(mTitleID):
+		return Viewing, mHistory
+	case h.has(mVisited) && h.has(mPage):
+		return Browsing, mPages
+	case h.has(mSearched) && h.has(mQuery):
+		return Searches, mQueries
+	case (h.has(mOrderID) || h.has(mID) && f.parent == mOrders) && (h.has(mItems) || h.has(mTotal) || h.has(mHolder)):
+		return Order, mNone
+	}
+	return "", mNone
+}
+
+// tree reports the object or array f, which ends at end, if it is a history or an
+// order as a whole, and has something left in it.
+func (w *walk) tree(t []byte, f *frame, end int) {
+	class := weir.Class("")
+	object := f.object
+	for _, c := range containers {
+		if f.parent == c.m && !f.inside.has(c.m) {
+			class = c.class
+			// It belongs to whom it hangs on.
+			if on := w.frames[len(w.frames)-1]; on.kind != rootFrame {
+				object = on.object
+			}
+		}
+	}
+	if class == "" && f.kind == objectFrame {
+		var of meaning
+		class, of = f.shape()
+		if of != mNone && f.inside.has(of) {
+			return
+		}
+	}
+	if class == "" || f.start < 0 || !w.live(t, f.start, end) {
+		return
+	}
+	w.r.Findings = append(w.r.Findings, weir.Finding{Class: class, Start: f.start, End: end, Form: weir.FormTree,
+		Confidence: weir.SureMatch, Detector: "shape", Object: object})
+}
+
+// live reports whether a value of the tree t[a:b] is more than a blank. Trees that
+// were found to hold blanks only are passed over, so that nesting does not make
+// the same bytes be read again and again.
+func (w *walk) live(t []byte, a, b int) bool {
+	inner := len(w.blanks)
+	for inner > 0 && w.blanks[inner-1].a >= a {
+		inner--
+	}
+	skip := w.blanks[inner:]
+	for i := a; i < b; {
+		if len(skip) > 0 && i == skip[0].a {
+			i = skip[0].b
+			skip = skip[1:]
+			continue
+		}
+		switch c := t[i]; {
+		case c == '"':
+			end := stringEnd(t[:b], i+1)
+			if end < 0 {
+				return true
+			}
+			next := skipSpace(t[:b], end+1)
+			if next < b && t[next] == ':' {
+				i = next + 1
+				continue
+			}
+			if !blank(t[i+1 : end]) {
+				return true
+			}
+			i = end + 1
+		case c-'1' < 9 || c == 't' || c == 'f':
+			return true
+		default:
+			i++
+		}
+	}
+	w.blanks = append(w.blanks[:inner], span{a, b})
+	return false
+}

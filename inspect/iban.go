@@ -1,0 +1,96 @@
+package inspect
+
+import "github.com/getweir/weir"
+
+const (
+	ibanMin = 15
+	ibanMax = 34
+)
+
+// ibanLength gives the length of the country's account numbers, 0 for none (SWIFT
+// IBAN registry, ISO 13616-1; and the countries that use the form without being
+// registered).
+func ibanLength(a, b byte) int {
+	const lengths = "AD24AE23AL28AO25AT20AZ28BA20BE16BF28BG22BH22BI27BJ28BR29BY28CF27CG27CH21CI28CM27CR22CV25CY28CZ24DE22DJ27DK18DO28DZ26" +
+		"EE20EG29ES24FI18FK18FO18FR27GA27GB22GE22GI23GL18GQ27GR27GT28GW25HN28HR21HU28IE22IL23IQ23IR26IS26IT27JO30KM27KW30KZ20LB28LC32LI21LT20LU20LV21LY25" +
+		"MA28MC27MD24ME22MG27MK19ML28MN20MR27MT31MU30MZ25NE28NI28NL18NO15OM23PK24PL28PS29PT25QA29RO24RS22RU33SA24SC31SD18SE24SI19SK24SM27SN28SO23ST25SV28TD27TG28TL23TN24TR26" +
+		"UA29VA22VG24XK20YE30"
+	for i := 0; i < len(lengths); i += 4 {
+		if lengths[i] == a && lengths[i+1] == b {
+			return int(lengths[i+2]-'0')*10 + int(lengths[i+3]-'0')
+		}
+	}
+	return 0
+}
+
+func upper(c byte) byte {
+	if 'a' <= c && c <= 'z' {
+		return c - 0x20
+	}
+	return c
+}
+
+// iban looks for an account number whose bytes lie around t[p], which is a digit
+// of it. It gives the end of the one it found.
+func (w *walk) iban(t []byte, lo, hi, p int) (end int, ok bool) {
+	// From p back to where a word begins with two letters and two digits; words
+	// may be groups of four.
+	floor := max(lo, w.last, p-ibanMax-ibanMax/4)
+	for i := p; i >= floor; {
+		for i > floor && alnum(t[i-1]) {
+			i--
+		}
+		if i+4 <= hi && alpha(t[i]) && alpha(t[i+1]) && digit(t[i+2]) && digit(t[i+3]) && (i == lo || !wordByte(t[i-1])) {
+			if end, ok = ibanAt(t, i, hi); ok && end > p {
+				w.emit(IBAN, i, end, weir.SureMatch, true, "iban")
+				return end, true
+			}
+		}
+		// One separator, then the group before.
+		if i-5 < floor || !(t[i-1] == ' ' || t[i-1] == '-') || !alnum(t[i-2]) {
+			return 0, false
+		}
+		i -= 2
+	}
+	return 0, false
+}
+
+// ibanAt checks the account number that begins at t[i]: its country's length, and
+// the remainder 1 modulo 97 (ISO 13616-1, ISO/IEC 7064 MOD 97-10).
+func ibanAt(t []byte, i, hi int) (end int, ok bool) {
+	want := ibanLength(upper(t[i]), upper(t[i+1]))
+	if want == 0 {
+		return 0, false
+	}
+	var s [ibanMax]byte
+	n := 0
+	for end = i; end < hi && n < want; end++ {
+		c := t[end]
+		switch {
+		case alnum(c):
+			s[n] = upper(c)
+			n++
+		case (c == ' ' || c == '-') && end+1 < hi && alnum(t[end+1]):
+		default:
+			return 0, false
+		}
+	}
+	if n < want || end < hi && wordByte(t[end]) {
+		return 0, false
+	}
+	return end, mod97(s[4:n], s[:4]) == 1
+}
+
+func mod97(parts ...[]byte) int {
+	r := 0
+	for _, p := range parts {
+		for _, c := range p {
+			if digit(c) {
+				r = (r*10 + int(c-'0')) % 97
+			} else {
+				r = (r*100 + int(c-'A') + 10) % 97
+			}
+		}
+	}
+	return r
+}

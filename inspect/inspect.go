@@ -1,0 +1,174 @@
+// Package inspect finds personal data in bytes: which classes, where, and how
+// sure that is; and the identifier of the customer that a record is about.
+//
+// An Inspector reads a segment once, 64 bytes at a time. Each block is turned
+// into bit sets (quotes, digits, separators, @ and the like), and shifts of those
+// give the few places where an e-mail address, a number, an address of the network
+// or a key could be. Only there do hand-written scanners look, with checksums and
+// issuer or country tables behind them, and with what the key, column, label or
+// words beside a value say about it. JSON is followed as far as its braces and
+// keys, so that a name is known to be a customer's and not a product's. Where a
+// value is written in escapes (of JSON, percent, HTML, full-width or with
+// zero-width characters between), that value is undone and read, and the finding
+// points at the original bytes.
+//
+// It guarantees that the result depends on the segment alone; that findings lie
+// within it, in order; that time grows linearly with its length, whatever is in
+// it, and memory no further; that bytes in which nothing is found allocate
+// nothing; and that a value which is blanked by "*", 0, null or "" is none.
+//
+// It does not find names or addresses in free text, where nothing says what they
+// are; it does not decode base64 or compression; and it does not check JSON any
+// further than it has to follow it: whoever cuts a body into segments does. A
+// segment that it cannot follow is an error, and is to be withheld.
+package inspect
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/getweir/weir"
+)
+
+// ErrMalformed is given for a segment that is not written in its syntax.
+var ErrMalformed = errors.New("segment does not follow its syntax")
+
+// Config says what counts.
+type Config struct {
+	// Countries are the ISO 3166-1 alpha-2 codes of those whose national phone
+	// layouts count without a key or a word that says so. Known are, and nil
+	// means, US GB DE FR ES IT NL BR IN JP AU CA MX PL SE.
+	Countries []string
+	// Min is the least confidence that is reported. The zero value means
+	// LikelyMatch; to have everything, set Unsure.
+	Min weir.Confidence
+	// Unsure reports everything, whatever Min says.
+	Unsure bool
+}
+
+// An Inspector finds personal data. It does not change, and is safe for
+// concurrent use.
+type Inspector struct {
+	countries countries
+	least     weir.Confidence
+	walks     sync.Pool // of *walk: scratch, which carries no result over
+}
+
+// New makes an Inspector. It fails for a country that is not known.
+func New(c Config) (*Inspector, error) {
+	in := &Inspector{least: c.Min}
+	if c.Min == weir.Unsure {
+		in.least = weir.LikelyMatch
+	}
+	if c.Unsure {
+		in.least = weir.Unsure
+	}
+	if c.Countries == nil {
+		in.countries = 1<<len(countryNames) - 1
+	}
+	for _, name := range c.Countries {
+		i := slices.Index(countryNames[:], name)
+		if i < 0 {
+			return nil, fmt.Errorf("inspect: no national phone layouts are known for country %q (known: %v)", name, countryNames)
+		}
+		in.countries |= 1 << i
+	}
+	in.walks.New = func() any { return &walk{in: in} }
+	return in, nil
+}
+
+// SubjectState says what became of the search for the subject.
+type SubjectState uint8
+
+const (
+	Absent    SubjectState = iota // nothing at the path, or null
+	Found                         // one string or number
+	Duplicate                     // a key of the path occurs twice in its object: readers differ in which they take
+	NotScalar                     // something else than a string or a number
+)
+
+var stateNames = [...]string{"absent", "found", "duplicate", "not-scalar"}
+
+func (s SubjectState) String() string {
+	if int(s) < len(stateNames) {
+		return stateNames[s]
+	}
+	return "unknown"
+}
+
+// A Report is what Inspect found. It may be used again for the next segment, and
+// then keeps its memory. The zero Report is ready.
+type Report struct {
+	// Findings are in order of Start; of those that start together, the longest
+	// comes first. They nest or stand apart: none overlaps another partly.
+	Findings []weir.Finding
+	// Subject is the value at the path that was wanted: a string without its
+	// escapes, a number as written. It is valid until the Report is used again.
+	Subject      []byte
+	SubjectState SubjectState
+	// Unread is how many bytes could not be read for personal data.
+	Unread int
+}
+
+// Inspect finds the personal data in seg and replaces what r holds. subject is
+// the path of the subject's identifier within the record: keys of JSON objects,
+// from the record's own down; or the name of one CSV column; nil where none is
+// wanted. An error is, or wraps, ErrMalformed: the segment is to be withheld, and
+// r says nothing. seg is not changed and not kept.
+func (in *Inspector) Inspect(r *Report, seg *weir.Segment, subject []string) error {
+	r.Findings = r.Findings[:0]
+	r.Subject = r.Subject[:0]
+	r.SubjectState = Absent
+	r.Unread = 0
+	w := in.walks.Get().(*walk)
+	w.start(r, seg)
+	var err error
+	switch seg.Syntax {
+	case weir.JSON:
+		if !seg.Record {
+			subject = nil
+		}
+		err = w.json(seg.Body, seg.Path, !seg.Record, subject)
+	case weir.CSV:
+		err = w.csv(seg.Body, seg.Columns, subject)
+	case weir.HTML:
+		w.html(seg.Body)
+	case weir.Header:
+		w.form, w.object = weir.FormText, -1
+		w.value(headerMeaning(seg.Name), seg.Body, 0, len(seg.Body))
+		w.resolve(&w.frames[0])
+	default:
+		w.form, w.object = weir.FormText, -1
+		w.scan(seg.Body, 0, len(seg.Body))
+	}
+	w.r = nil
+	w.release()
+	in.walks.Put(w)
+	if err != nil {
+		r.Findings = r.Findings[:0]
+		r.SubjectState = Absent
+		return err
+	}
+	if !slices.IsSortedFunc(r.Findings, order) {
+		slices.SortStableFunc(r.Findings, order)
+	}
+	return nil
+}
+
+func order(a, b weir.Finding) int {
+	if a.Start != b.Start {
+		return a.Start - b.Start
+	}
+	return b.End - a.End
+}
+
+// headerMeaning gives the meaning of a header field by its name. Forwarded and Via
+// and the like are read as text.
+func headerMeaning(name string) meaning {
+	if m := means([]byte(name)); m != mNone {
+		return m
+	}
+	return mText
+}

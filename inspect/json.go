@@ -1,0 +1,508 @@
+package inspect
+
+import (
+	"bytes"
+	"math/bits"
+
+	"github.com/getweir/weir"
+	"github.com/getweir/weir/internal/jsonlex"
+)
+
+// A reader follows one JSON segment.
+type reader struct {
+	*walk
+	t       []byte
+	piece   bool
+	base    int // frames that the segment did not open
+	subject []string
+
+	next int // where to go on: what comes before has been read
+
+	// The string that was looked at last, so that one with many triggers is
+	// measured once.
+	str, strEnd int
+	strEscaped  bool
+}
+
+// json reads t, a whole value or a piece of a document under path.
+func (w *walk) json(t []byte, path []string, piece bool, subject []string) error {
+	r := reader{walk: w, t: t, piece: piece, subject: subject, str: -1}
+	root := &w.frames[0]
+	if len(subject) > 0 {
+		root.subject = 0
+	}
+	w.form = weir.FormString
+	if piece {
+		for _, k := range path {
+			top := &w.frames[len(w.frames)-1]
+			if len(w.frames) > jsonlex.MaxDepth {
+				return ErrMalformed
+			}
+			if k == "[]" {
+				w.frames = append(w.frames, frame{kind: arrayFrame, start: -1, parent: top.key, key: top.key, subject: -1, object: -1})
+				continue
+			}
+			w.frames = append(w.frames, frame{kind: objectFrame, start: -1, parent: top.key, key: means([]byte(k)), subject: -1, object: -1})
+		}
+	} else {
+		for i := len(path) - 1; i >= 0; i-- {
+			if path[i] != "[]" {
+				root.key = means([]byte(path[i]))
+				break
+			}
+		}
+	}
+	r.base = len(w.frames)
+	if !r.run() {
+		return ErrMalformed
+	}
+	if !piece && len(w.frames) != 1 {
+		return ErrMalformed
+	}
+	for len(w.frames) > 0 {
+		f := &w.frames[len(w.frames)-1]
+		w.resolve(f)
+		w.frames = w.frames[:len(w.frames)-1]
+	}
+	return nil
+}
+
+// run reads the segment block by block and stops at braces, at colons outside
+// strings, and at triggers.
+func (r *reader) run() bool {
+	t := r.t
+	if !r.lone() {
+		return false
+	}
+	var tail [64]byte
+	var m marks
+	var s sieve
+	var escape, open uint64 // carried over: the first byte is escaped; we are in a string (all bits)
+	q1, q2 := -1, -1        // the last quote and the one before, of the blocks before
+	for off := 0; off < len(t); off += 64 {
+		classify(block(t, off, &tail), &m)
+		quote := m.quote
+		var hidden uint64
+		if m.slash|escape != 0 {
+			esc := escaped(m.slash, &escape)
+			quote &^= esc
+			hidden = m.slash &^ esc
+		}
+		in := inside(quote) ^ open
+		open = uint64(int64(in) >> 63)
+		trig, long := s.triggers(&m)
+		trig |= m.sign | hidden
+		if m.high != 0 {
+			trig |= wide(t, off, m.high)
+		}
+		marks := (m.brace | m.colon) &^ in
+		ev := marks | trig&in | long&^in
+		if r.next > off {
+			if r.next-off >= 64 {
+				ev = 0
+			} else {
+				ev &= ^uint64(0) << (r.next - off)
+			}
+		}
+		for ev != 0 {
+			i := bits.TrailingZeros64(ev)
+			ev &= ev - 1
+			p := off + i
+			if p < r.next {
+				continue
+			}
+			if marks&(1<<i) == 0 {
+				if in&(1<<i) == 0 {
+					r.next = r.scalar(r.top().key, p)
+					continue
+				}
+				start := q1
+				if q := quote & (1<<i - 1); q != 0 {
+					start = off + 63 - bits.LeadingZeros64(q)
+				}
+				if !r.inString(start+1, p) {
+					return false
+				}
+				continue
+			}
+			ok := true
+			switch t[p] {
+			case ':':
+				b, a := q1, q2
+				if q := quote & (1<<i - 1); q != 0 {
+					k := 63 - bits.LeadingZeros64(q)
+					b, a = off+k, q1
+					if q &^= 1 << k; q != 0 {
+						a = off + 63 - bits.LeadingZeros64(q)
+					}
+				}
+				ok = a >= 0 && r.key(a+1, b, p+1)
+			case '{', '[':
+				ok = r.open(p)
+			case '}', ']':
+				ok = r.close(p)
+			default:
+				ok = false
+			}
+			if !ok {
+				return false
+			}
+		}
+		if quote != 0 {
+			k := 63 - bits.LeadingZeros64(quote)
+			if rest := quote &^ (1 << k); rest != 0 {
+				q2 = off + 63 - bits.LeadingZeros64(rest)
+			} else {
+				q2 = q1
+			}
+			q1 = off + k
+		}
+	}
+	return open == 0
+}
+
+// lone reads a segment that is one scalar: no mark would stop at it.
+func (r *reader) lone() bool {
+	i := skipSpace(r.t, 0)
+	if i == len(r.t) {
+		return r.piece
+	}
+	if r.piece || r.t[i] == '{' || r.t[i] == '[' {
+		return true
+	}
+	c := r.t[i]
+	if c != '"' && c != '-' && !digit(c) && c != 't' && c != 'f' && c != 'n' {
+		return false
+	}
+	if m := r.frames[0].key; valued.has(m) {
+		r.take(m, i)
+	}
+	return true
+}
+
+func (r *reader) top() *frame { return &r.frames[len(r.frames)-1] }
+
+// key reads the key t[a:b], whose value begins after t[v-1].
+func (r *reader) key(a, b, v int) bool {
+	top := r.top()
+	if top.kind != objectFrame {
+		return false
+	}
+	m := r.keys.of(r.t, a, b)
+	top.key = m
+	if top.subject >= 0 {
+		r.onPath(top, a, b, v)
+	}
+	if (valued | present).has(m) {
+		r.take(m, v)
+	}
+	return true
+}
+
+// onPath compares a key with the next of the subject's path, and takes the
+// subject where it is the last.
+func (r *reader) onPath(top *frame, a, b, v int) {
+	top.on = jsonlex.Equal(r.t[a:b], r.subject[top.subject])
+	if !top.on {
+		return
+	}
+	if top.seen {
+		r.r.SubjectState = Duplicate
+		top.on = false
+		return
+	}
+	top.seen = true
+	if top.subject+1 < len(r.subject) || r.r.SubjectState == Duplicate {
+		return
+	}
+	top.on = false
+	v = skipSpace(r.t, v)
+	if v == len(r.t) {
+		return
+	}
+	switch c := r.t[v]; {
+	case c == '"':
+		end := stringEnd(r.t, v+1)
+		if end < 0 {
+			return
+		}
+		var err error
+		if r.r.Subject, err = jsonlex.Append(r.r.Subject[:0], r.t[v+1:end]); err != nil {
+			r.r.SubjectState = NotScalar
+			return
+		}
+		r.r.SubjectState = Found
+	case digit(c) || c == '-':
+		r.r.Subject = append(r.r.Subject[:0], r.t[v:numberEnd(r.t, v)]...)
+		r.r.SubjectState = Found
+	case c == 'n':
+	default:
+		r.r.SubjectState = NotScalar
+	}
+}
+
+// take reads the value at or after t[v], of which the key says m, as far as the
+// key is needed to know it. What shows by itself is met by run.
+func (r *reader) take(m meaning, v int) {
+	v = skipSpace(r.t, v)
+	if v == len(r.t) {
+		return
+	}
+	top := r.top()
+	switch c := r.t[v]; {
+	case c == '"':
+		if !valued.has(m) {
+			if !blankString(r.t, v+1) {
+				top.has |= 1 << m
+			}
+			return
+		}
+		if m == mID && top.parent != mDevices {
+			top.has |= 1 << m
+			return
+		}
+		end := stringEnd(r.t, v+1)
+		if end < 0 || blank(r.t[v+1:end]) {
+			return
+		}
+		if m == mNumber {
+			m = r.numbers()
+		}
+		r.object = top.object
+		text := r.t[v+1 : end]
+		if r.escapes(text) {
+			text = r.fold(r.t, v+1, end, foldJSON)
+		}
+		if r.keyed(m, text, v+1, end) {
+			r.next = end + 1
+		}
+		r.origin = nil
+	case digit(c) || c == '-':
+		if present.has(m) || m == mID {
+			top.has |= 1 << m
+		}
+		r.next = r.scalar(m, v)
+	case c == 'n':
+	case present.has(m), c == '{' || c == '[':
+		top.has |= 1 << m
+	}
+}
+
+// blankString reports whether the string that begins at t[i] is blank.
+func blankString(t []byte, i int) bool {
+	for ; i < len(t) && t[i] != '"'; i++ {
+		if wordByte(t[i]) && t[i] != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// scalar reads the number around t[p], of which the key says m, and gives its end.
+func (r *reader) scalar(m meaning, p int) int {
+	a, b := p, numberEnd(r.t, p)
+	for a > 0 && (digit(r.t[a-1]) || r.t[a-1] == '.' || r.t[a-1] == '-' || r.t[a-1]|0x20 == 'e' || r.t[a-1] == '+') {
+		a--
+	}
+	if a == b {
+		return p + 1
+	}
+	if m == mNumber {
+		m = r.numbers()
+	}
+	v := r.t[a:b]
+	for _, c := range v {
+		if !digit(c) {
+			return b
+		}
+	}
+	r.form, r.object = weir.FormScalar, r.top().object
+	at := span{a, b}
+	switch {
+	case m == mPhone && len(v) >= 7 && len(v) <= 15:
+		r.found(m)
+		r.report(Phone, at, weir.SureMatch)
+	case m == mBirth && len(v) == 8 && dateValue(v):
+		r.found(m)
+		r.report(BirthDate, at, weir.SureMatch)
+	case m == mDevice && len(v) >= 6:
+		r.report(Device, at, weir.SureMatch)
+	case m == mStreet && v[0] != '0':
+		r.found(m)
+		r.report(Address, at, weir.SureMatch)
+	case m == mPostcode && v[0] != '0':
+		r.found(m)
+		r.wait(m, at)
+	case cardNumber(v):
+		c := weir.Unsure
+		switch {
+		case m == mCard:
+			c = weir.SureMatch
+		case m != mOpaque && m != mID && m != mOrderID && m != mVersion && len(v) <= 16 && len(v) >= 15:
+			c = weir.LikelyMatch
+		}
+		r.whole(Card, a, b, c, true, "card")
+	}
+	r.form = weir.FormString
+	return b
+}
+
+// inString looks at the trigger t[p] in the string that begins at t[start]: a
+// value, or a key.
+func (r *reader) inString(start, p int) bool {
+	if start != r.str {
+		r.str, r.strEnd = start, stringEnd(r.t, start)
+		if r.strEnd < 0 {
+			return false
+		}
+		r.strEscaped = bytes.IndexByte(r.t[start:r.strEnd], '\\') >= 0
+		r.last = max(r.last, start)
+	}
+	top := r.top()
+	r.object = top.object
+	r.ctx = mNone
+	if after := skipSpace(r.t, r.strEnd+1); top.kind != objectFrame || after == len(r.t) || r.t[after] != ':' {
+		if r.ctx = top.key; r.ctx == mNumber {
+			r.ctx = r.numbers()
+		}
+	}
+	switch {
+	case r.t[p] == '\\':
+		if !unprintable(r.t[p:r.strEnd]) {
+			r.next = p + 2
+			break
+		}
+		fallthrough
+	case r.strEscaped:
+		r.undo(r.t, start, r.strEnd, 0)
+		r.next = r.strEnd + 1
+	default:
+		if r.next = r.trigger(r.t, start, r.strEnd, p); r.next < 0 {
+			r.undo(r.t, start, r.strEnd, foldPercent)
+			r.next = r.strEnd + 1
+		}
+	}
+	r.ctx = mNone
+	return true
+}
+
+// unprintable reports whether the escape at the start of t stands for a character
+// that needs none, so that it may be there to hide something: ASCII, full-width,
+// or without width.
+func unprintable(t []byte) bool {
+	if len(t) < 6 || t[1] != 'u' {
+		return false
+	}
+	return t[2] == '0' && t[3] == '0' || t[2]|0x20 == 'f' && (t[3]|0x20 == 'f' || t[3]|0x20 == 'e') || t[2] == '2' && t[3] == '0'
+}
+
+// open reads the brace t[p].
+func (r *reader) open(p int) bool {
+	if len(r.frames) > jsonlex.MaxDepth {
+		return false
+	}
+	top := r.top()
+	f := frame{kind: objectFrame, start: p, parent: top.key, subject: -1, object: top.object, inside: top.inside, wait: len(r.pending)}
+	if top.kind != rootFrame {
+		f.inside |= 1 << top.parent
+	}
+	if r.t[p] == '[' {
+		f.kind, f.key = arrayFrame, f.parent
+		r.frames = append(r.frames, f)
+		r.elements(p + 1)
+		return true
+	}
+	f.object = r.objects
+	r.objects++
+	switch {
+	case top.kind == rootFrame && top.subject == 0 && len(r.subject) > 0:
+		f.subject = 0
+	case top.kind == objectFrame && top.on:
+		f.subject = top.subject + 1
+	}
+	top.on = false
+	r.frames = append(r.frames, f)
+	return true
+}
+
+// close reads the brace t[p].
+func (r *reader) close(p int) bool {
+	n := len(r.frames) - 1
+	f := r.frames[n]
+	want := objectFrame
+	if r.t[p] == ']' {
+		want = arrayFrame
+	}
+	if f.kind != want {
+		// The array around a piece may have been left out of its path.
+		return r.piece && n < r.base && want == arrayFrame
+	}
+	r.resolve(&f)
+	r.frames = r.frames[:n]
+	r.base = min(r.base, n)
+	r.tree(r.t, &f, p+1)
+	if r.frames[n-1].kind == arrayFrame {
+		r.elements(p + 1)
+	}
+	return true
+}
+
+// elements reads the scalars of an array from t[i] on, if its key says something
+// of them, up to an array or object among them.
+func (r *reader) elements(i int) {
+	m := r.top().key
+	if !valued.has(m) {
+		return
+	}
+	for i < len(r.t) {
+		switch c := r.t[i]; {
+		case c == ',' || alpha(c) || c <= ' ':
+			i++
+		case c == '"':
+			r.take(m, i)
+			if i = stringEnd(r.t, i+1); i < 0 {
+				return
+			}
+			i++
+		case digit(c) || c == '-':
+			r.take(m, i)
+			i = max(numberEnd(r.t, i), i+1)
+		default:
+			return
+		}
+	}
+}
+
+func skipSpace(t []byte, i int) int {
+	for i < len(t) && (t[i] == ' ' || t[i] == '\n' || t[i] == '\t' || t[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// stringEnd gives the offset of the quote that ends the string that t[i] is in; -1
+// where there is none.
+func stringEnd(t []byte, i int) int {
+	for start := i; ; i++ {
+		n := bytes.IndexByte(t[i:], '"')
+		if n < 0 {
+			return -1
+		}
+		i += n
+		k := i
+		for k > start && t[k-1] == '\\' {
+			k--
+		}
+		if (i-k)&1 == 0 {
+			return i
+		}
+	}
+}
+
+// numberEnd gives the end of the number that t[i] is in.
+func numberEnd(t []byte, i int) int {
+	for i < len(t) && (digit(t[i]) || t[i] == '-' || t[i] == '+' || t[i] == '.' || t[i]|0x20 == 'e') {
+		i++
+	}
+	return i
+}

@@ -1,0 +1,187 @@
+package inspect
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// A meaning is what a key, a column, a label or a word says about its value.
+type meaning uint8
+
+const (
+	mNone meaning = iota
+	mText         // nothing about the value, but the value has been asked for
+	mEmail
+	mPhone
+	mCard
+	mIBAN
+	mIP
+	mName     // a person's name
+	mNameWeak // "name": a person's only with support
+	mNamePart // "first": a person's name under a name or a person
+	mPerson   // who: an object that is a person
+	mHolder   // a person, named by a string or described by an object
+	mAddress  // a whole address
+	mStreet   // a line of an address
+	mLine     // a further part of an address, with support: a second line, a region
+	mCity
+	mPostcode
+	mBirth
+	mDevice
+	mDevices // a list of devices
+	mHistory // holds what was watched
+	mPages   // holds what was looked at
+	mQueries // holds what was searched for
+	mOrders  // holds orders
+	mTitleID
+	mTitle
+	mWatched  // when or how far something was watched
+	mProgress // the same, with a title's id
+	mPage
+	mVisited // when a page was looked at
+	mQuery
+	mSearched // when something was searched for
+	mOrderID
+	mItems
+	mTotal
+	mID
+	mOpaque  // a number of the system's own: no phone and no card
+	mVersion // a version: no address
+	mNumber  // "number", "value": as the key above says
+	numMeanings
+)
+
+// set is a set of meanings.
+type set uint64
+
+func of(ms ...meaning) (s set) {
+	for _, m := range ms {
+		s |= 1 << m
+	}
+	return s
+}
+
+func (s set) has(m meaning) bool { return s&(1<<m) != 0 }
+
+// valued are the meanings that say of a value what its own form does not.
+var valued = of(mPhone, mName, mNameWeak, mNamePart, mHolder, mAddress, mStreet, mLine, mCity, mPostcode, mBirth, mDevice, mID, mNumber)
+
+// present are those that count by being there: they support others, or make up the
+// shape of an object.
+var present = of(mEmail, mCard, mIBAN, mTitleID, mTitle, mWatched, mProgress, mPage, mVisited, mQuery, mSearched, mOrderID, mItems, mTotal)
+
+const (
+	maxKey   = 64 // a longer key has no meaning
+	maxWords = 12
+)
+
+// means gives the meaning of a key: the longest run of words at its end that the
+// table knows (shipping_address_line1: address_line_1), so that words match whole
+// and what comes before them does not matter.
+func means(key []byte) meaning {
+	if len(key) == 0 || len(key) > maxKey {
+		return mNone
+	}
+	var buf [2 * maxKey]byte
+	var starts [maxWords + 1]int
+	n, end := split(buf[:], &starts, key)
+	for {
+		for i := max(0, n-4); i < n; i++ {
+			m, ok := phrases[string(buf[starts[i]:end])]
+			if !ok {
+				continue
+			}
+			// What kind of person's name it is, and which id.
+			if m == mNameWeak && i > 0 {
+				if who := phrases[string(buf[starts[i-1]:starts[i]-1])]; who == mPerson || who == mHolder {
+					return mName
+				}
+				if n-i == 1 {
+					return mNone // a product_name, a file_name
+				}
+			}
+			if m == mID && i > 0 {
+				return mOpaque
+			}
+			return m
+		}
+		// email_2, phone1: as without the number.
+		if n < 2 || !digit(buf[starts[n-1]]) {
+			return mNone
+		}
+		end = starts[n-1] - 1
+		n--
+	}
+}
+
+// split writes the words of key in lower case to buf, joined by _, and gives how
+// many they are and where the last ends. Words end where a separator stands, where
+// letters meet digits, and where camelCase turns.
+func split(buf []byte, starts *[maxWords + 1]int, key []byte) (n, end int) {
+	prev := byte(0)
+	for i, c := range key {
+		letter := alpha(c) || c >= 0x80
+		if !letter && !digit(c) {
+			prev = 0
+			continue
+		}
+		big := c-'A' < 26
+		turn := prev == 0 || digit(prev) != digit(c) ||
+			big && prev-'A' >= 26 || // aB
+			big && i+1 < len(key) && key[i+1]-'a' < 26 // ABc: A, Bc
+		if turn {
+			if n == maxWords {
+				return n, end
+			}
+			if n > 0 {
+				buf[end] = '_'
+				end++
+			}
+			starts[n] = end
+			n++
+		}
+		if big {
+			c += 0x20
+		}
+		buf[end] = c
+		end++
+		prev = key[i]
+	}
+	return n, end
+}
+
+// meanings remembers the meanings of the keys seen last: documents repeat their
+// keys. It is a function of the key alone, so what it holds changes no result.
+type meanings [512]struct {
+	k [4]uint64
+	n uint8
+	m meaning
+}
+
+// of gives what means gives for b[i:j].
+func (c *meanings) of(b []byte, i, j int) meaning {
+	n := j - i
+	if n > 32 || n == 0 || i+32 > len(b) {
+		return means(b[i:j])
+	}
+	var k [4]uint64
+	k[0] = binary.LittleEndian.Uint64(b[i:])
+	if n < 8 {
+		k[0] &= 1<<(8*n) - 1
+	} else {
+		k[1] = binary.LittleEndian.Uint64(b[j-8:])
+		if n > 16 {
+			k[2] = binary.LittleEndian.Uint64(b[i+8:])
+			if n > 24 {
+				k[3] = binary.LittleEndian.Uint64(b[i+16:])
+			}
+		}
+	}
+	h := (k[0]^bits.RotateLeft64(k[1], 29)^bits.RotateLeft64(k[2], 47)^bits.RotateLeft64(k[3], 13))*0x9e3779b97f4a7c15 + uint64(n)*0xc2b2ae3d27d4eb4f
+	e := &c[h>>(64-9)]
+	if e.k == k && int(e.n) == n {
+		return e.m
+	}
+	e.k, e.n, e.m = k, uint8(n), means(b[i:j])
+	return e.m
+}

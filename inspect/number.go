@@ -1,0 +1,191 @@
+package inspect
+
+import "github.com/getweir/weir"
+
+// A run is a run of digits, t[a:b], and what stands between it and the run before.
+type run struct {
+	a, b int
+	sep  byte // 0: the first; '(' or ')' where a parenthesis is among two separators
+}
+
+func (r run) len() int { return r.b - r.a }
+
+// maxRuns is how many runs are looked at together.
+const maxRuns = 16
+
+func separator(c byte) bool {
+	switch c {
+	case ' ', '-', '.', '/', '(', ')':
+		return true
+	}
+	return false
+}
+
+// gap gives the separator between a run that ends at t[i] and the next run, and
+// where that begins: one separator, or two with a parenthesis among them.
+func gap(t []byte, i, hi int) (sep byte, next int) {
+	if i+1 >= hi || !separator(t[i]) {
+		return 0, -1
+	}
+	if digit(t[i+1]) {
+		return t[i], i + 1
+	}
+	if i+2 < hi && separator(t[i+1]) && digit(t[i+2]) {
+		switch {
+		case t[i] == ')' || t[i+1] == '(':
+			return ')', i + 2
+		}
+	}
+	return 0, -1
+}
+
+// number looks at the digits around t[p] for cards, account numbers, addresses and
+// phones within t[lo:hi], and gives where to go on.
+func (w *walk) number(t []byte, lo, hi, p int) int {
+	if n := date(t, lo, hi, p); n > 0 {
+		return n
+	}
+	if end, ok := w.iban(t, lo, hi, p); ok {
+		return end
+	}
+	// Back to the first run, over a bounded stretch.
+	a := p
+	for floor := max(lo, w.last, p-40); a > floor; {
+		if digit(t[a-1]) || a-1 > floor && separator(t[a-1]) && (digit(t[a-2]) || t[a-2] == ')') {
+			a--
+		} else {
+			break
+		}
+	}
+	for a < p && !digit(t[a]) {
+		a++
+	}
+	var runs [maxRuns]run
+	n := 0
+	sep, i := byte(0), a
+	for n < maxRuns && i >= 0 {
+		end := i
+		for end < hi && digit(t[end]) {
+			end++
+		}
+		runs[n] = run{i, end, sep}
+		n++
+		sep, i = gap(t, end, hi)
+	}
+	end := runs[n-1].b
+	todo := n
+	if i >= 0 && n == maxRuns {
+		// There are more: the last ones are looked at again with those.
+		todo = n - 6
+		end = runs[todo].a
+	}
+	for k := 0; k < todo; {
+		if used := w.runs(t, lo, hi, runs[k:n]); used > 0 {
+			k += used
+			end = max(end, runs[k-1].b)
+			continue
+		}
+		k++
+	}
+	return max(end, p+1)
+}
+
+// date gives the end of the ISO 8601 date whose day t[p] is in, 0 for none: the
+// commonest numbers in groups that are none of ours.
+func date(t []byte, lo, hi, p int) int {
+	if p-lo < 8 || p+2 > hi || t[p-1] != '-' || t[p-4] != '-' || !digit(t[p+1]) || p+2 < hi && digit(t[p+2]) ||
+		!(t[p-8] == '1' && t[p-7] == '9' || t[p-8] == '2' && t[p-7] == '0') || t[p-3] > '1' || t[p] > '3' || p-lo > 8 && wordByte(t[p-9]) {
+		return 0
+	}
+	return p + 2
+}
+
+// runs looks for a number that begins with the first run, and gives how many runs
+// it took.
+func (w *walk) runs(t []byte, lo, hi int, runs []run) int {
+	first := runs[0]
+	if first.a > lo && wordByte(t[first.a-1]) || first.sep == '.' && first.len() > 3 {
+		return 0
+	}
+	if len(runs) >= 4 && runs[1].sep == '.' {
+		var next *run
+		if len(runs) > 4 {
+			next = &runs[4]
+		}
+		if first.sep != '.' && w.ipv4(t, lo, hi, runs[:4], next) {
+			return 4
+		}
+	}
+	if used := w.card(t, lo, hi, runs); used > 0 {
+		return used
+	}
+	return w.national(t, lo, hi, runs)
+}
+
+// clear reports whether t[a:b] stands by itself: it is not the rest of an
+// identifier, a decimal, a block id or a UUID.
+func standsAlone(t []byte, lo, hi, a, b int) bool {
+	if a > lo {
+		switch c := t[a-1]; {
+		case wordByte(c) || c == '.' || c == '%' || c == '\\':
+			return false
+		case c == '-' && (a-1 == lo || !separator(t[a-2]) || t[a-2] == '-'):
+			// A sign, or a part joined to what is before.
+			return false
+		}
+	}
+	if b < hi {
+		switch c := t[b]; {
+		case wordByte(c):
+			return false
+		case (c == '.' || c == '-') && b+1 < hi && wordByte(t[b+1]):
+			return false
+		}
+	}
+	return true
+}
+
+// card looks for a card number that begins with the first run.
+func (w *walk) card(t []byte, lo, hi int, runs []run) int {
+	var buf [19]byte
+	used := 0
+	digits := buf[:0]
+	for _, r := range runs {
+		if len(digits)+r.len() > len(buf) || used > 0 && r.sep != ' ' && r.sep != '-' || used > 1 && r.sep != runs[1].sep {
+			break
+		}
+		digits = append(digits, t[r.a:r.b]...)
+		used++
+	}
+	// The longest that fits first.
+	for ; used > 0; used-- {
+		a, b := runs[0].a, runs[used-1].b
+		if len(digits) >= 13 && (used == 1 || cardGroups(runs[:used]) || w.ctx == mCard && used < 6) && cardNumber(digits) && standsAlone(t, lo, hi, a, b) {
+			w.emit(Card, a, b, w.cardConfidence(t, lo, a, len(digits), used), true, "card")
+			return used
+		}
+		digits = digits[:len(digits)-runs[used-1].len()]
+	}
+	return 0
+}
+
+// cardConfidence weighs what the check cannot: one number in ten passes it, and
+// ids of the lengths of cards abound. Groups are how cards are written; a bare
+// number needs the commonest lengths or a context.
+func (w *walk) cardConfidence(t []byte, lo, a, digits, groups int) weir.Confidence {
+	context := w.ctx
+	if context != mCard {
+		if b := w.beside(t, lo, a); b != mNone {
+			context = b
+		}
+	}
+	switch {
+	case context == mCard || groups > 1:
+		return weir.SureMatch
+	case context == mOpaque || context == mID || context == mOrderID || context == mVersion || a > lo && t[a-1] == '/':
+		return weir.Unsure
+	case digits == 15 || digits == 16:
+		return weir.LikelyMatch
+	}
+	return weir.Unsure
+}

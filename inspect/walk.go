@@ -1,0 +1,307 @@
+package inspect
+
+import (
+	"bytes"
+	"math/bits"
+
+	"github.com/getweir/weir"
+)
+
+// A walk is the scratch of one Inspect. Its memory is used again by the next; it
+// grows with the segment and no further.
+type walk struct {
+	in *Inspector
+	r  *Report
+
+	form   weir.Form // how what is being read is written
+	object int       // the object that it is in
+	ctx    meaning   // what its key says
+	last   int       // what comes before this offset has been used up
+
+	// While an undone value is read: where each byte of it, and its end, was in
+	// the body. nil: the body itself is being read.
+	origin []int32
+	buf    []byte
+	back   []int32 // the memory of origin
+
+	frames  []frame
+	pending []pending
+	blanks  []span // trees known to hold blanks only, apart and in order
+	objects int
+
+	keys meanings
+}
+
+// A span is the bytes [a, b) of the body.
+type span struct{ a, b int }
+
+// pending is a value whose meaning hangs on the rest of its object.
+type pending struct {
+	span
+	m      meaning
+	form   weir.Form
+	object int
+}
+
+func (w *walk) start(r *Report, seg *weir.Segment) {
+	w.r = r
+	w.form, w.object, w.ctx, w.last = weir.FormText, -1, mNone, 0
+	w.origin = nil
+	w.frames = append(w.frames[:0], frame{kind: rootFrame, object: -1, subject: -1})
+	w.pending = w.pending[:0]
+	w.blanks = w.blanks[:0]
+	w.objects = 0
+}
+
+// keep is how much memory a walk may keep between segments.
+const keep = 1 << 20
+
+func (w *walk) release() {
+	if cap(w.buf)+4*cap(w.back) > keep {
+		w.buf, w.back = nil, nil
+	}
+	if cap(w.pending) > keep/64 {
+		w.pending = nil
+	}
+	if cap(w.blanks) > keep/64 {
+		w.blanks = nil
+	}
+}
+
+// emit reports t[a:b] of what is being read, and uses it up.
+func (w *walk) emit(class weir.Class, a, b int, c weir.Confidence, checked bool, detector string) {
+	if c < w.in.least {
+		return
+	}
+	w.last = b
+	w.whole(class, a, b, c, checked, detector)
+}
+
+// whole reports t[a:b] of what is being read without using it up: other data may
+// lie within.
+func (w *walk) whole(class weir.Class, a, b int, c weir.Confidence, checked bool, detector string) {
+	if c < w.in.least {
+		return
+	}
+	if w.origin != nil {
+		a, b = int(w.origin[a]), int(w.origin[b])
+	}
+	w.r.Findings = append(w.r.Findings, weir.Finding{Class: class, Start: a, End: b, Form: w.form,
+		Confidence: c, Checked: checked, Detector: detector, Object: w.object})
+}
+
+// scan reads t[lo:hi] as text, where nothing says what it is but w.ctx.
+func (w *walk) scan(t []byte, lo, hi int) {
+	t = t[:hi]
+	var tail [64]byte
+	var m marks
+	var s sieve
+	next := lo
+	w.last = max(w.last, lo)
+	for off := lo; off < hi; off += 64 {
+		classify(block(t, off, &tail), &m)
+		ev, _ := s.triggers(&m)
+		ev |= m.sign
+		if m.high != 0 && w.origin == nil {
+			ev |= wide(t, off, m.high)
+		}
+		if next > off {
+			if next-off >= 64 {
+				continue
+			}
+			ev &= ^uint64(0) << (next - off)
+		}
+		for ev != 0 {
+			p := off + bits.TrailingZeros64(ev)
+			ev &= ev - 1
+			if p < next {
+				continue
+			}
+			if p >= hi {
+				break
+			}
+			if next = w.trigger(t, lo, hi, p); next < 0 {
+				w.undo(t, lo, hi, foldPercent)
+				return
+			}
+		}
+	}
+}
+
+// trigger looks at t[p], within t[lo:hi], and gives where to go on; -1 where the
+// whole of t[lo:hi] has to be undone first.
+func (w *walk) trigger(t []byte, lo, hi, p int) int {
+	switch c := t[p]; {
+	case c == '@':
+		return w.email(t, lo, hi, p)
+	case digit(c):
+		return w.number(t, lo, hi, p)
+	case c == '+':
+		if p+1 < hi && (digit(t[p+1]) || t[p+1] == '(') {
+			return w.international(t, lo, hi, p)
+		}
+	case c == ':':
+		return w.ipv6(t, lo, hi, p)
+	case c == '%':
+		if w.origin == nil && hides(t[p:hi]) {
+			return -1
+		}
+	case c >= 0x80:
+		if w.origin == nil {
+			return -1
+		}
+	}
+	return p + 1
+}
+
+// hides reports whether the percent escape at the start of t stands for a
+// character that makes data: an @, a +, or another percent escape of one.
+func hides(t []byte) bool {
+	for depth := 0; depth < maxPercent && len(t) >= 3; depth++ {
+		switch {
+		case t[1] == '4' && t[2] == '0', t[1] == '2' && t[2]|0x20 == 'b':
+			return true
+		case t[1] == '2' && t[2] == '5':
+			t = t[2:]
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// wide marks, of the bytes of t[off:] that are not ASCII, those that begin a
+// full-width digit, @ or + (U+FF10 to U+FF19, U+FF20, U+FF0B), or a character of
+// no width (U+200B to U+200F, U+2060, U+FEFF): what is written with those is
+// undone before it is read.
+func wide(t []byte, off int, high uint64) (ev uint64) {
+	for high != 0 {
+		i := bits.TrailingZeros64(high)
+		high &= high - 1
+		p := off + i
+		if p+2 >= len(t) {
+			return ev
+		}
+		switch t[p] {
+		case 0xef:
+			if c := t[p+2]; t[p+1] == 0xbc && (c-0x90 < 10 || c == 0xa0 || c == 0x8b) || t[p+1] == 0xbb && c == 0xbf {
+				ev |= 1 << i
+			}
+		case 0xe2:
+			if c := t[p+2]; t[p+1] == 0x80 && c-0x8b < 5 || t[p+1] == 0x81 && c == 0xa0 {
+				ev |= 1 << i
+			}
+		}
+	}
+	return ev
+}
+
+// undo reads t[lo:hi] of the body again, with what hides it undone.
+func (w *walk) undo(t []byte, lo, hi int, how folding) {
+	for n := len(w.r.Findings); n > 0 && w.r.Findings[n-1].Start >= lo && w.r.Findings[n-1].Form == w.form && w.r.Findings[n-1].Detector != byKey; n-- {
+		w.r.Findings = w.r.Findings[:n-1]
+	}
+	folded := w.fold(t, lo, hi, how|w.folding(t[lo:hi]))
+	w.last = 0
+	w.scan(folded, 0, len(folded))
+	w.origin = nil
+	w.last = hi
+}
+
+// folding gives the escapes that have to be undone to read v.
+func (w *walk) folding(v []byte) folding {
+	for i := 0; i < len(v); i++ {
+		n := bytes.IndexByte(v[i:], '%')
+		if n < 0 {
+			break
+		}
+		if i += n; hides(v[i:]) {
+			return w.syntax() | foldPercent
+		}
+	}
+	return w.syntax()
+}
+
+// syntax gives the escapes that what is being read is written with.
+func (w *walk) syntax() folding {
+	switch w.form {
+	case weir.FormString:
+		return foldJSON
+	case weir.FormField:
+		return foldCSV
+	case weir.FormMarkup:
+		return foldMarkup
+	}
+	return 0
+}
+
+// escapes reports whether v has escapes of the syntax it is written in.
+func (w *walk) escapes(v []byte) bool {
+	switch w.form {
+	case weir.FormString:
+		return bytes.IndexByte(v, '\\') >= 0
+	case weir.FormField:
+		return bytes.IndexByte(v, '"') >= 0
+	case weir.FormMarkup:
+		return bytes.IndexByte(v, '&') >= 0
+	}
+	return false
+}
+
+// besideMax is how far to the left of a number a word may stand that says what it
+// is.
+const besideMax = 40
+
+// beside gives what the nearest word before t[a] that means something says.
+func (w *walk) beside(t []byte, lo, a int) meaning {
+	floor := max(lo, a-besideMax)
+	var buf [besideMax]byte
+	for i := a; i > floor; {
+		for i > floor && !wordByte(t[i-1]) {
+			if t[i-1] == '\n' {
+				return mNone
+			}
+			i--
+		}
+		end := i
+		for i > floor && wordByte(t[i-1]) && t[i-1] != '_' {
+			i--
+		}
+		if i == end {
+			if i > floor {
+				i--
+			}
+			continue
+		}
+		if i == floor && floor > lo && wordByte(t[i-1]) {
+			return mNone // cut off
+		}
+		n := copy(buf[:], t[i:end])
+		for k, c := range buf[:n] {
+			if c-'A' < 26 {
+				buf[k] = c + 0x20
+			}
+		}
+		if m, ok := spoken[string(buf[:n])]; ok {
+			return m
+		}
+		switch m := phrases[string(buf[:n])]; m {
+		case mPhone, mCard, mIP, mVersion:
+			return m
+		case mOpaque, mID, mOrders, mOrderID:
+			return mOpaque
+		}
+	}
+	return mNone
+}
+
+// spoken are words that say what follows them in a sentence, beside those that are
+// keys.
+var spoken = map[string]meaning{
+	"call": mPhone, "dial": mPhone, "ring": mPhone, "sms": mPhone, "callback": mPhone, "tél": mPhone, "anrufen": mPhone,
+	"llame": mPhone, "ligue": mPhone, "appelez": mPhone,
+	"credit": mCard, "debit": mCard, "karte": mCard, "carte": mCard, "cartão": mCard,
+	"client": mNone, "from": mIP, "host": mIP, "peer": mIP,
+	"block": mOpaque, "ticket": mOpaque, "invoice": mOpaque, "parcel": mOpaque, "shipment": mOpaque, "transaction": mOpaque, "job": mOpaque, "pid": mOpaque,
+	"v": mVersion, "release": mVersion, "oid": mVersion,
+}
