@@ -102,7 +102,7 @@ type frameReader struct {
 const readSize = 256 << 10
 
 func newFrameReader(f io.ReaderAt, at, limit int64) *frameReader {
-	return &frameReader{f: f, at: at, limit: limit, buf: make([]byte, readSize)}
+	return &frameReader{f: f, at: at, limit: limit}
 }
 
 // reset goes on with another file, or elsewhere in the same, with the same buffer.
@@ -115,8 +115,14 @@ func (r *frameReader) fill(n int) error {
 	if r.w-r.r >= n {
 		return nil
 	}
-	copy(r.buf, r.buf[r.r:r.w])
-	r.r, r.w = 0, r.w-r.r
+	// No more memory than there is to read, for the many short files of tests
+	// and for those who follow what grows slowly.
+	to := r.buf
+	if left := r.limit - r.at; int64(len(to)) < min(left, readSize) {
+		to = make([]byte, min(readSize, max(left, int64(2*len(to)))))
+	}
+	copy(to, r.buf[r.r:r.w])
+	r.buf, r.r, r.w = to, 0, r.w-r.r
 	from := r.at + int64(r.w)
 	want := min(int64(len(r.buf)-r.w), r.limit-from)
 	if want <= 0 {

@@ -55,11 +55,11 @@ func (l *Log) recover() error {
 	}
 	n := len(segs) - 1
 	l.view = view{size: l.tree.size, sealed: segs[:n:n], tail: segs[n], grown: make(chan struct{})}
-	from1 := int64(segmentHeader)
-	if k == n {
-		from1 = resumeAt.bytes
+	unsigned := int64(0) // where in the last segment what is not under the frontier begins
+	if k == n && from.tree.size > segs[n].first {
+		unsigned = resumeAt.bytes
 	}
-	return l.settle(from1, segs[n].bytes)
+	return l.settle(unsigned, segs[n].bytes)
 }
 
 // openHistory opens the file of all checkpoints, cuts off what a crash left of
@@ -74,28 +74,27 @@ func (l *Log) openHistory() ([]Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The newest few are enough; the first whole one in what is read begins
-	// behind an empty line that ends another, or where the file does.
-	from := max(0, size-64<<10)
-	b := make([]byte, size-from)
-	if _, err := f.ReadAt(b, from); err != nil && err != io.EOF {
+	// The newest few are enough, and each costs a check of its signature; the
+	// whole file has to do where they are longer than expected.
+	from := max(0, size-4<<10)
+	b, notes, rest, err := l.historyFrom(from, size)
+	if err == nil && len(notes) == 0 && from > 0 {
+		b, notes, rest, err = l.historyFrom(0, size)
+	}
+	if err != nil {
 		return nil, err
 	}
-	notes, rest := openNotes(b, from == 0, l.o.Key.verifier)
 	if len(notes) == 0 {
 		return nil, fmt.Errorf("%w: %s holds no checkpoint by this key", ErrDamaged, historyFile)
 	}
 	l.pastAt = size - int64(len(rest))
-	if len(rest) > 0 {
-		if _, _, whole := splitNote(rest); whole {
-			return nil, fmt.Errorf("%w: %s ends with a checkpoint that does not hold", ErrDamaged, historyFile)
-		}
-		if err := f.truncate(l.pastAt); err != nil {
-			return nil, err
-		}
-		if err := f.sync(); err != nil {
-			return nil, err
-		}
+	if holdsNote(rest, l.o.Key.verifier) {
+		return nil, fmt.Errorf("%w: %s has a checkpoint that does not hold before one that does", ErrDamaged, historyFile)
+	}
+	// What is left is of a write that was not completed. The last whole one is
+	// written once more, for the reason that settle gives.
+	if err := l.settleHistory(b[:len(b)-len(rest)], size); err != nil {
+		return nil, err
 	}
 	// The published one is written after the history.
 	msg, err := readFile(l.o.disk, l.path(checkpointFile))
@@ -112,6 +111,48 @@ func (l *Log) openHistory() ([]Checkpoint, error) {
 		}
 	}
 	return notes, nil
+}
+
+// historyFrom reads the history from offset from on.
+func (l *Log) historyFrom(from, size int64) (b []byte, notes []Checkpoint, rest []byte, err error) {
+	b = make([]byte, size-from)
+	if _, err := l.past.ReadAt(b, from); err != nil && err != io.EOF {
+		return nil, nil, nil, err
+	}
+	notes, rest = openNotes(b, from == 0, l.o.Key.verifier)
+	return b, notes, rest, nil
+}
+
+// settleHistory cuts the history behind notes, which end at pastAt, and writes
+// the last of them again.
+func (l *Log) settleHistory(notes []byte, size int64) error {
+	if size > l.pastAt {
+		if err := l.past.truncate(l.pastAt); err != nil {
+			return err
+		}
+	}
+	last := notes[:len(notes)-2]
+	for range 2 { // a note holds one empty line, and one separates it from the note before
+		last = last[:max(0, bytes.LastIndex(last, []byte("\n\n")))]
+	}
+	if _, err := l.past.WriteAt(notes[len(last):], l.pastAt-int64(len(notes)-len(last))); err != nil {
+		return err
+	}
+	return l.past.sync()
+}
+
+// holdsNote reports whether a signed note stands anywhere in b.
+func holdsNote(b []byte, v note.Verifier) bool {
+	for i := 0; i >= 0 && len(b) > 0; {
+		if msg, _, ok := splitNote(b); ok {
+			if _, err := openCheckpoint(msg, v); err == nil {
+				return true
+			}
+		}
+		i = bytes.Index(b, []byte("\n\n"))
+		b = b[i+2:]
+	}
+	return false
 }
 
 // openNotes reads notes from b as long as they hold; rest begins with the first
@@ -265,9 +306,10 @@ func (l *Log) readOn(s segment, at int64, isLast bool, head Checkpoint) (int64, 
 }
 
 // settle opens the last segment for writing, cuts it at end, and writes what
-// stands behind from, all that is not under the newest frontier, once more. A
-// sync that failed in the process before may have left it in memory only, where
-// a further sync would pass over it.
+// stands behind from, all that is not under the frontier, once more; and it
+// makes the names in the directory durable. A sync that failed in the process
+// before may have left these in memory only, where a further sync would pass
+// over them.
 func (l *Log) settle(from, end int64) error {
 	f, err := l.o.disk.open(l.path(segmentName(l.view.tail.first)), readWrite)
 	if err != nil {
@@ -283,17 +325,21 @@ func (l *Log) settle(from, end int64) error {
 			return err
 		}
 	}
-	if size > end || end > from {
-		b := make([]byte, end-from)
-		if _, err := f.ReadAt(b, from); err != nil && !(err == io.EOF && len(b) == 0) {
+	if b := make([]byte, end-from); len(b) > 0 {
+		if _, err := f.ReadAt(b, from); err != nil {
 			return err
 		}
 		if _, err := f.WriteAt(b, from); err != nil {
 			return err
 		}
+	}
+	if size > end || end > from {
 		if err := f.sync(); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := l.o.disk.syncDir(l.dir); err != nil {
+		return err
+	}
+	return l.o.disk.syncDir(filepath.Dir(filepath.Clean(l.dir)))
 }
