@@ -93,6 +93,7 @@ type Cutter struct {
 	began bool   // the byte order mark has been looked for
 
 	pieces []Piece
+	most   int // the most pieces that a Feed gave
 	more   bool
 	err    error
 
@@ -149,8 +150,8 @@ func (c *Cutter) Reset(o Options) {
 	c.opt = o
 	c.view, c.lent, c.own = nil, false, c.own[:0]
 	c.start, c.pos, c.base, c.bom, c.began = 0, 0, 0, 0, false
-	clear(c.pieces[:cap(c.pieces)])
-	c.pieces, c.more, c.err = c.pieces[:0], false, nil
+	clear(c.pieces[:c.most])
+	c.pieces, c.most, c.more, c.err = c.pieces[:0], 0, false, nil
 	c.json.reset(o.Array)
 	c.csv = rows{}
 	c.last = 0
@@ -176,6 +177,7 @@ func (c *Cutter) Feed(p []byte, eof bool) ([]Piece, error) {
 	if c.lent && !c.more {
 		c.keep()
 	}
+	c.most = max(c.most, len(c.pieces))
 	return c.pieces, c.err
 }
 
