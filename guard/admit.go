@@ -1,0 +1,130 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/getweir/weir"
+	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/meter"
+	"github.com/getweir/weir/policy"
+)
+
+// Admit decides whether the exchange may happen at all. On a denial, which it
+// has recorded, nothing is to be asked of the service behind the door.
+func (g *Guard) Admit(ctx context.Context, x *weir.Exchange) (*Pass, *weir.Denial) {
+	p := &Pass{guard: g, exchange: *x, began: g.now()}
+	denial := p.admit(ctx)
+	if denial != nil {
+		g.deny(ctx, p, denial)
+		return nil, denial
+	}
+	g.known.saw(p)
+	return p, nil
+}
+
+func (p *Pass) admit(ctx context.Context) *weir.Denial {
+	g, x := p.guard, &p.exchange
+	now := g.now()
+	if e := x.Principal.Expires; !e.IsZero() && !now.Before(e) {
+		return &weir.Denial{Reason: weir.ReasonCredential, Message: "The credential has expired."}
+	}
+	if x.Principal.Kind == weir.Customer && !x.Principal.Own.IsZero() {
+		own, err := g.resolve(ctx, x.Principal.Own)
+		if err != nil {
+			return err
+		}
+		p.own = own
+		x.Principal.Name = own.String() // a customer is known by its pseudonym, here and in the ledger
+	}
+	holds := *g.holds.Load()
+	if g.mode == Off {
+		holds = nil
+	}
+	plan, denial := g.policy.Load().Plan(x, now, holds)
+	if g.mode == Off {
+		plan, denial = p.passAll(plan, denial)
+	}
+	if denial != nil {
+		return denial
+	}
+	p.plan = plan
+	if plan.Subject.From != policy.URL {
+		return nil
+	}
+	subject, err := g.resolve(ctx, plan.Subject.Value)
+	if err != nil {
+		return err
+	}
+	p.subject = subject
+	if subject == p.own && p.own != (weir.Subject{}) {
+		return nil // one's own record is no probe
+	}
+	p.probed = []ledger.Taken{{Subject: subject, Lanes: weir.Lanes(0).With(weir.Probed)}}
+	if plan.Own && g.mode == Enforce {
+		return &weir.Denial{Reason: weir.ReasonNotOwn, Message: "This record belongs to another customer."}
+	}
+	_, over := g.meter.Charge(now, p.plan.Accounts, [][]meter.Demand{{{Subject: subject, Lanes: p.probed[0].Lanes}}})
+	if over != nil {
+		return spent(over)
+	}
+	return nil
+}
+
+// passAll is what Plan would say if nothing were forbidden: the parties are
+// known, and may take any number.
+func (p *Pass) passAll(plan *policy.Plan, denial *weir.Denial) (*policy.Plan, *weir.Denial) {
+	if denial != nil {
+		plan = p.guard.policy.Load().Unenforced(&p.exchange)
+	}
+	open := *plan
+	open.Accounts = make([]weir.Account, len(plan.Accounts))
+	for i, a := range plan.Accounts {
+		for lane := range a.Budgets {
+			a.Budgets[lane] = weir.Budget{weir.Unbounded, weir.Unbounded, weir.Unbounded}
+		}
+		open.Accounts[i] = a
+	}
+	return &open, nil
+}
+
+func (g *Guard) resolve(ctx context.Context, id weir.Identifier) (weir.Subject, *weir.Denial) {
+	s, err := g.subjects.Resolve(ctx, []weir.Identifier{id})
+	if err != nil {
+		return weir.Subject{}, g.unrecordable("subject directory failed", err)
+	}
+	return s[0], nil
+}
+
+// unrecordable is the denial for whatever keeps the record from being written.
+func (g *Guard) unrecordable(message string, err error) *weir.Denial {
+	g.log.Error(message, "err", err)
+	return &weir.Denial{Reason: weir.ReasonRecord, Message: "The release cannot be recorded, so nothing is released. Try again when the ledger can be written.", Retry: 5 * time.Second}
+}
+
+func spent(o *meter.Over) *weir.Denial {
+	d := &weir.Denial{Reason: weir.ReasonBudget, Party: o.Party, Lane: o.Lane, Window: o.Window, Retry: o.Free}
+	switch {
+	case o.Limit == 0:
+		d.Message = fmt.Sprintf("No customers may be taken here (%s).", o.Lane)
+	case o.Lane == weir.Probed:
+		d.Message = fmt.Sprintf("The number of different customers that may be asked for in %s is reached.", span(o.Window))
+	default:
+		d.Message = fmt.Sprintf("The number of different customers that may be taken in %s is reached.", span(o.Window))
+	}
+	return d
+}
+
+func span(w weir.Window) string {
+	return [...]string{"an hour", "a day", "30 days"}[w]
+}
+
+// Deny records a denial that the door itself decided, such as a credential that
+// does not hold.
+func (g *Guard) Deny(ctx context.Context, x *weir.Exchange, d *weir.Denial) {
+	if x.Principal.Kind == weir.Customer {
+		x.Principal.Name = "" // known only after its identifier is resolved
+	}
+	g.deny(ctx, &Pass{guard: g, exchange: *x}, d)
+}

@@ -1,0 +1,222 @@
+package guard
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/getweir/weir"
+	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/policy"
+)
+
+// Exposure is how many customers could be lost now, and to whom.
+type Exposure struct {
+	At   time.Time
+	Mode Mode
+	// Hour and Day are the most customers that any single credential could take
+	// in clear in the next hour and day, seen or not yet seen; weir.Unbounded if
+	// nothing bounds it.
+	Hour, Day int
+	// Taken is the most that a single credential has taken in clear in the last
+	// day.
+	Taken int
+	Rows  []Risk
+}
+
+// Risk is what one party could take, and has taken. All numbers are of different
+// customers.
+type Risk struct {
+	Party  weir.Party
+	Role   string
+	Who    string // for a credential: the principal it was last seen with
+	Own    bool   // a customer, who sees its own record
+	Budget weir.Budgets
+	Taken  [weir.NumLanes][weir.NumWindows]int
+	// CouldHour and CouldDay are the most that it could yet take in clear (for
+	// customers: of records given as their own), by the tightest budget of all
+	// that would be charged with it. weir.Unbounded: no budget bounds it.
+	CouldHour, CouldDay int
+	Denied              int  // denials since the start
+	Held                bool // a hold is in force
+	Seen                time.Time
+}
+
+// mostKnown bounds the parties that the exposure lists apart.
+const mostKnown = 20000
+
+// knownParties remembers who was seen with which accounts.
+type knownParties struct {
+	mu      sync.Mutex
+	parties map[weir.Party]*knownParty
+}
+
+type knownParty struct {
+	role     string
+	who      string
+	own      bool
+	accounts []weir.Account
+	denied   int
+	seen     time.Time
+}
+
+// is takes over who a credential, principal or actor was last seen as.
+func (k *knownParty) is(pr *weir.Principal, accounts []weir.Account, role string) {
+	k.role, k.who, k.own, k.accounts = role, policy.PrincipalName(pr), pr.Kind == weir.Customer, accounts
+}
+
+func (k *knownParties) get(p weir.Party) *knownParty {
+	if k.parties == nil {
+		k.parties = map[weir.Party]*knownParty{}
+	}
+	known := k.parties[p]
+	if known == nil {
+		if len(k.parties) >= mostKnown {
+			return &knownParty{}
+		}
+		known = &knownParty{}
+		k.parties[p] = known
+	}
+	return known
+}
+
+func (k *knownParties) saw(p *Pass) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, a := range p.plan.Accounts {
+		known := k.get(a.Party)
+		known.seen = p.began
+		if a.Party.Kind <= weir.ByActor {
+			known.is(&p.exchange.Principal, p.plan.Accounts, p.plan.Role)
+		}
+	}
+}
+
+func (k *knownParties) denied(p *Pass) {
+	accounts := p.guard.policy.Load().Accounts(&p.exchange.Principal)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, a := range accounts {
+		known := k.get(a.Party)
+		known.denied++
+		if known.accounts == nil && a.Party.Kind <= weir.ByActor {
+			known.is(&p.exchange.Principal, accounts, p.exchange.Principal.Role)
+		}
+	}
+}
+
+func (k *knownParties) restore(e *ledger.Entry, p *policy.Policy) {
+	principal := weir.Principal{
+		Kind: e.PrincipalKind, Name: e.Principal, Role: e.Role, Issuer: e.Issuer, Network: e.Network, Credential: e.Credential, Act: e.Act,
+	}
+	accounts := p.Accounts(&principal)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, a := range accounts {
+		known := k.get(a.Party)
+		known.seen = e.Time
+		if a.Party.Kind <= weir.ByActor {
+			known.is(&principal, accounts, e.Role)
+		}
+	}
+}
+
+// Exposure computes what could be lost, from the policy's budgets and what the
+// meter has counted. A thief who begins now and has an hour can take what the
+// hour allows, less what the longer windows will still hold against it when the
+// hour is over.
+func (g *Guard) Exposure() Exposure {
+	x := Exposure{At: g.now(), Mode: g.mode}
+	holds := *g.holds.Load()
+	pol := g.policy.Load()
+
+	g.known.mu.Lock()
+	for party, known := range g.known.parties {
+		r := Risk{Party: party, Role: known.role, Who: known.who, Own: known.own, Denied: known.denied, Seen: known.seen}
+		accounts := known.accounts
+		for _, a := range accounts {
+			if a.Party == party {
+				r.Budget = a.Budgets
+			}
+		}
+		if accounts == nil { // a role, an issuer, a network, the deployment: by themselves
+			r.Budget = pol.Budgets(party)
+			accounts = []weir.Account{{Party: party, Budgets: r.Budget}}
+		}
+		for lane := range weir.NumLanes {
+			r.Taken[lane] = g.meter.Usage(x.At, party, lane, 0).Taken
+		}
+		r.Held = holds.Check(accounts, x.At) != nil
+		r.CouldHour, r.CouldDay = g.could(x.At, accounts)
+		x.Rows = append(x.Rows, r)
+	}
+	g.known.mu.Unlock()
+
+	for _, r := range x.Rows {
+		if r.Party.Kind == weir.ByCredential || r.Party.Kind == weir.ByPrincipal {
+			x.Hour, x.Day = most(x.Hour, r.CouldHour), most(x.Day, r.CouldDay)
+		}
+		if r.Party.Kind == weir.ByCredential {
+			x.Taken = max(x.Taken, r.Taken[weir.Clear][weir.Day])
+		}
+	}
+	// And of each role one whose credential nobody has seen yet.
+	for _, role := range pol.Roles() {
+		hour, day := g.could(x.At, pol.Accounts(&weir.Principal{Kind: weir.Staff, Role: role, Name: "\x00unseen", Credential: "\x00unseen"}))
+		x.Hour, x.Day = most(x.Hour, hour), most(x.Day, day)
+	}
+	slices.SortFunc(x.Rows, func(a, b Risk) int {
+		return cmp.Or(cmp.Compare(a.Party.Kind, b.Party.Kind), -cmp.Compare(a.Taken[weir.Clear][weir.Day], b.Taken[weir.Clear][weir.Day]), cmp.Compare(a.Party.Name, b.Party.Name))
+	})
+	return x
+}
+
+// could gives the most customers that somebody charged to all these accounts
+// could take in clear within the next hour and day.
+func (g *Guard) could(now time.Time, accounts []weir.Account) (hour, day int) {
+	hour, day = weir.Unbounded, weir.Unbounded
+	if g.mode == Off {
+		return hour, day
+	}
+	for _, a := range accounts {
+		b := a.Budgets[weir.Clear]
+		h := g.meter.Usage(now, a.Party, weir.Clear, time.Hour)
+		d := g.meter.Usage(now, a.Party, weir.Clear, 24*time.Hour)
+		hour = least(hour, b[weir.Hour], left(b[weir.Day], h.Staying[weir.Day]), left(b[weir.Month], h.Staying[weir.Month]))
+		day = least(day, times(24, b[weir.Hour]), b[weir.Day], left(b[weir.Month], d.Staying[weir.Month]))
+	}
+	return hour, day
+}
+
+func left(limit, staying int) int {
+	if limit == weir.Unbounded {
+		return limit
+	}
+	return max(0, limit-staying)
+}
+
+func times(n, limit int) int {
+	if limit == weir.Unbounded {
+		return limit
+	}
+	return n * limit
+}
+
+// least and most treat Unbounded as more than any number.
+func least(limits ...int) int {
+	min := weir.Unbounded
+	for _, l := range limits {
+		if l != weir.Unbounded && (min == weir.Unbounded || l < min) {
+			min = l
+		}
+	}
+	return min
+}
+
+func most(a, b int) int {
+	if a == weir.Unbounded || b == weir.Unbounded {
+		return weir.Unbounded
+	}
+	return max(a, b)
+}

@@ -1,0 +1,250 @@
+// Package guard conducts one exchange. It admits it, and then, for each batch of
+// segments that the door has cut from the answer: inspects what personal data is
+// in it and whose, judges by the policy what may be done with each finding,
+// charges the customers to everybody who takes part, records the release in the
+// ledger, and masks what may not leave in clear. Release is those five verbs.
+//
+// It guarantees that a segment comes out of Release only after the entry that
+// tells of it is durable, only after all parties could afford its customers, and
+// only with every finding decided: what is not decided, not readable, not
+// affordable or not recorded stays behind. After a restart, Restore puts back
+// from the ledger what was taken and what is held.
+//
+// It finds nothing, permits nothing, counts nothing and stores nothing itself;
+// inspect, policy, meter and ledger do. It knows no protocol: doors cut segments
+// and carry them. It does not stop what it is not shown.
+package guard
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/getweir/weir"
+	"github.com/getweir/weir/inspect"
+	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/meter"
+	"github.com/getweir/weir/policy"
+)
+
+// Ledger is what the guard needs of the ledger.
+type Ledger interface {
+	// Append returns when the entries are durable.
+	Append(ctx context.Context, entries ...*ledger.Entry) (ledger.Receipt, error)
+	// Send returns when the entries are queued.
+	Send(ctx context.Context, entries ...*ledger.Entry) error
+	// Replay gives every entry there is from index from.
+	Replay(from int64, each func(index int64, e *ledger.Entry) error) error
+	// Follow gives every entry from index from, and then those to come, until
+	// ctx ends.
+	Follow(ctx context.Context, from int64, each func(index int64, e *ledger.Entry) error) error
+}
+
+// A Resolver knows the pseudonyms of customers. Resolve gives one for each
+// identifier, the same for the same, and makes those that are new durable
+// before it returns.
+type Resolver interface {
+	Resolve(ctx context.Context, ids []weir.Identifier) ([]weir.Subject, error)
+}
+
+// Mode says whether the policy is enforced.
+type Mode uint8
+
+const (
+	Enforce Mode = iota
+	// Off lets everything through and still inspects, counts and records, so
+	// that what would have been lost is known. The exposure is unbounded.
+	Off
+)
+
+// Config is what a Guard is made of. All but Log are required.
+type Config struct {
+	Policy   *policy.Policy
+	Inspect  *inspect.Inspector
+	Ledger   Ledger
+	Subjects Resolver
+	Mode     Mode
+	Log      *slog.Logger
+	// Now is the clock; nil: time.Now. Time passes by its monotonic reading, if
+	// it has one, so that setting the machine's clock does not open a window.
+	Now func() time.Time
+}
+
+// Guard conducts exchanges. Its methods may be called from any goroutine.
+type Guard struct {
+	inspector *inspect.Inspector
+	ledger    Ledger
+	subjects  Resolver
+	mode      Mode
+	log       *slog.Logger
+	meter     *meter.Meter
+
+	policy atomic.Pointer[policy.Policy]
+	holds  atomic.Pointer[policy.Holds] // replaced whole, never changed; written by apply only
+
+	clock func() time.Time
+	began time.Time // the clock at New
+	base  time.Time // what that moment is taken to be: began, or the ledger's last time if that is later
+	next  int64     // the first ledger index that Run has to follow
+
+	known knownParties // who has been seen, for the exposure
+	quiet quiet        // what is told once a second instead of each time
+	pool  sync.Pool    // *scratch
+}
+
+// New makes a Guard that has seen nothing yet.
+func New(c Config) (*Guard, error) {
+	if c.Policy == nil || c.Inspect == nil || c.Ledger == nil || c.Subjects == nil {
+		return nil, errors.New("guard: policy, inspector, ledger and subjects are all needed")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	g := &Guard{
+		inspector: c.Inspect, ledger: c.Ledger, subjects: c.Subjects, mode: c.Mode, log: c.Log,
+		meter: meter.New(), clock: c.Now, began: c.Now(),
+	}
+	g.base = g.began.Round(0) // without the monotonic reading: this one is written down
+	g.policy.Store(c.Policy)
+	g.holds.Store(&policy.Holds{})
+	g.pool.New = func() any { return new(scratch) }
+	return g, nil
+}
+
+// now gives the guard's time.
+func (g *Guard) now() time.Time { return g.base.Add(g.clock().Sub(g.began)) }
+
+// Restore reads the ledger and puts back what was taken in the last 30 days and
+// what is held. It comes once, before the first Admit.
+func (g *Guard) Restore(ctx context.Context) error {
+	var last time.Time
+	err := g.ledger.Replay(0, func(index int64, e *ledger.Entry) error {
+		if e.Time.After(last) {
+			last = e.Time
+		}
+		g.next = index + 1
+		g.apply(e)
+		if len(e.Subjects) > 0 && (e.Kind == ledger.Release || e.Kind == ledger.Intent) {
+			demands := make([]meter.Demand, len(e.Subjects))
+			for i, s := range e.Subjects {
+				demands[i] = meter.Demand{Subject: s.Subject, Lanes: s.Lanes}
+			}
+			g.meter.Restore(e.Time, e.Parties(), demands)
+			g.known.restore(e, g.policy.Load())
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return fmt.Errorf("restore from ledger: %w", err)
+	}
+	// A clock that stands before the last entry was set back: go on from there,
+	// or the windows would hold longer than they say and entries lose order.
+	if last.After(g.base) {
+		g.log.Warn("clock stands before the ledger's last entry; going on from there", "behind", last.Sub(g.base).Round(time.Second))
+		g.base = last
+	}
+	g.meter.Sweep(g.now())
+	return nil
+}
+
+// Run follows the ledger for holds, writes the summary of each second and sweeps
+// the meter, until ctx ends.
+func (g *Guard) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		second, hour := time.NewTicker(time.Second), time.NewTicker(time.Hour)
+		defer second.Stop()
+		defer hour.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				g.flush(context.WithoutCancel(ctx))
+				return
+			case <-second.C:
+				g.flush(ctx)
+			case <-hour.C:
+				g.meter.Sweep(g.now())
+			}
+		}
+	})
+	err := g.ledger.Follow(ctx, g.next, func(_ int64, e *ledger.Entry) error {
+		g.apply(e)
+		return nil
+	})
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("follow ledger: %w", err)
+}
+
+// apply takes over what an entry changes: holds come to the guard as data on the
+// ledger, from whoever put them there.
+func (g *Guard) apply(e *ledger.Entry) {
+	if e.Kind != ledger.Hold && e.Kind != ledger.Lift {
+		return
+	}
+	party, err := weir.ParseParty(e.Party)
+	if err != nil {
+		return // an entry of a later version about a party of another kind
+	}
+	now := g.now()
+	holds := policy.Holds{}
+	for p, h := range *g.holds.Load() {
+		if inForce(h, now) {
+			holds[p] = h
+		}
+	}
+	if e.Kind == ledger.Lift {
+		delete(holds, party)
+	} else if h, held := holds[party]; !held || e.Until.IsZero() || !h.Until.IsZero() && e.Until.After(h.Until) {
+		holds[party] = policy.Hold{Party: party, Reason: e.Text, Since: e.Time, Until: e.Until}
+	}
+	g.holds.Store(&holds)
+}
+
+// Holds lists the holds in force.
+func (g *Guard) Holds() []policy.Hold {
+	now := g.now()
+	var all []policy.Hold
+	for _, h := range *g.holds.Load() {
+		if inForce(h, now) {
+			all = append(all, h)
+		}
+	}
+	return all
+}
+
+// inForce tells whether a hold has not ended by itself.
+func inForce(h policy.Hold, now time.Time) bool { return h.Until.IsZero() || now.Before(h.Until) }
+
+// Policy gives the policy in force.
+func (g *Guard) Policy() *policy.Policy { return g.policy.Load() }
+
+// SetPolicy puts another policy in force, once the ledger has it on record.
+// Exchanges that were admitted finish under the policy they began with.
+func (g *Guard) SetPolicy(ctx context.Context, p *policy.Policy) error {
+	e := &ledger.Entry{Kind: ledger.PolicyLoaded, Time: g.now(), Policy: p.Version()}
+	if _, err := g.ledger.Append(ctx, e); err != nil {
+		return fmt.Errorf("record policy: %w", err)
+	}
+	g.policy.Store(p)
+	return nil
+}
+
+// Mode tells whether the policy is enforced.
+func (g *Guard) Mode() Mode { return g.mode }
+
+// freshSubject is somebody of whom nothing is known but that data is about them.
+func freshSubject() (s weir.Subject) {
+	rand.Read(s[:]) // never fails (crypto/rand, Go 1.24)
+	return s
+}

@@ -1,0 +1,294 @@
+package guard
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/getweir/weir"
+	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/policy"
+)
+
+// record writes what is about to leave, and returns when that is durable. The
+// intent goes before the first batch that is about somebody, in the same commit.
+// A batch about nobody is only counted.
+func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
+	var taken []ledger.Taken
+	var counts []ledger.Count
+	var bytes int64
+	taken = p.scratch.taken[:0]
+	for _, pc := range pieces {
+		for i, f := range pc.report.Findings {
+			if i < len(pc.actions) {
+				counts = count(counts, f.Class, pc.actions[i])
+			}
+		}
+		if pc.withheld != nil {
+			continue
+		}
+		bytes += int64(len(pc.segment.Body) - pc.report.Unread)
+		p.unread += int64(pc.report.Unread)
+		for _, d := range pc.demands {
+			taken = take(taken, ledger.Taken{Subject: d.Subject, Lanes: d.Lanes})
+		}
+	}
+	p.scratch.taken = taken
+	p.read += bytes
+	if len(taken) == 0 && len(counts) == 0 && len(p.probed) == 0 {
+		return nil
+	}
+	var entries []*ledger.Entry
+	if !p.recorded {
+		intent := p.entry(ledger.Intent)
+		intent.Subjects = p.probed
+		entries = append(entries, intent)
+	}
+	if len(taken) > 0 || len(counts) > 0 {
+		slices.SortFunc(counts, func(a, b ledger.Count) int {
+			if c := strings.Compare(string(a.Class), string(b.Class)); c != 0 {
+				return c
+			}
+			return int(a.Action) - int(b.Action)
+		})
+		for first := true; first || len(taken) > 0; first = false {
+			n := min(len(taken), ledger.MaxSubjects)
+			e := p.entry(ledger.Release)
+			e.Subjects, taken = slices.Clone(taken[:n]), taken[n:]
+			if first {
+				e.Actions, e.Read = counts, bytes
+			}
+			entries = append(entries, e)
+		}
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	if _, err := p.guard.ledger.Append(ctx, entries...); err != nil {
+		if ctx.Err() == nil {
+			return p.guard.unrecordable("ledger did not take a release", err)
+		}
+		return &weir.Denial{Reason: weir.ReasonRecord, Message: "The exchange ended before its release was recorded."}
+	}
+	p.recorded = true
+	return nil
+}
+
+func count(counts []ledger.Count, c weir.Class, a weir.Action) []ledger.Count {
+	for i := range counts {
+		if counts[i].Class == c && counts[i].Action == a {
+			counts[i].N++
+			return counts
+		}
+	}
+	return append(counts, ledger.Count{Class: c, Action: a, N: 1})
+}
+
+// take merges t into a batch's customers. Neighbouring segments are often about
+// the same one, and a batch has few hundred, so the search begins at the end.
+func take(taken []ledger.Taken, t ledger.Taken) []ledger.Taken {
+	for i := len(taken) - 1; i >= 0; i-- {
+		if taken[i].Subject == t.Subject {
+			taken[i].Lanes |= t.Lanes
+			return taken
+		}
+	}
+	return append(taken, t)
+}
+
+// entry begins an entry about the exchange.
+func (p *Pass) entry(kind ledger.Kind) *ledger.Entry {
+	x := &p.exchange
+	e := &ledger.Entry{
+		Kind: kind, Time: p.guard.now(), Exchange: x.ID,
+		Credential: x.Principal.Credential, Principal: policy.PrincipalName(&x.Principal), PrincipalKind: x.Principal.Kind,
+		Act: x.Principal.Act, Role: x.Principal.Role, Issuer: x.Principal.Issuer, Network: x.Principal.Network,
+		Door: x.Door, Recipient: x.Recipient, Purpose: x.Purpose,
+	}
+	if p.plan != nil {
+		e.Role, e.Route, e.Purpose, e.Policy = p.plan.Role, p.plan.Route, p.plan.Purpose, p.plan.Version
+	} else {
+		e.Policy = p.guard.policy.Load().Version()
+	}
+	return e
+}
+
+// PassUnread records that n bytes are about to leave without being inspected,
+// where the policy declares the media type opaque on this route.
+func (p *Pass) PassUnread(ctx context.Context, n int) *weir.Denial {
+	if stop := p.standing(); stop != nil {
+		return stop
+	}
+	if !p.recorded {
+		intent := p.entry(ledger.Intent)
+		intent.Subjects = p.probed
+		if _, err := p.guard.ledger.Append(ctx, intent); err != nil {
+			p.stopped = p.guard.unrecordable("ledger did not take an intent", err)
+			return p.stopped
+		}
+		p.recorded = true
+	}
+	p.unread += int64(n)
+	return nil
+}
+
+// Opaque tells whether a media type may pass unread on this route.
+func (p *Pass) Opaque(mediaType string) bool {
+	for _, pattern := range p.plan.Opaque {
+		if family, all := strings.CutSuffix(pattern, "/*"); pattern == mediaType || all && strings.HasPrefix(mediaType, family+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// An Outcome tells how an exchange ended.
+type Outcome struct {
+	Status int    // the HTTP status that the client received, or what answers to it
+	Err    string // "": complete; else a constant of the door's, such as "client-left"
+	// Denial is what the door refused by itself, such as an answer that it could
+	// not cut. What the guard refused it knows.
+	Denial *weir.Denial
+}
+
+// Close ends the exchange: with an entry of its own where it was on record or
+// did not go well, and in the summary of the second where it was about nobody.
+func (p *Pass) Close(ctx context.Context, o Outcome) {
+	if p.closed {
+		return
+	}
+	p.closed = true
+	g := p.guard
+	ctx = context.WithoutCancel(ctx) // the client may have gone; its outcome is still to be told
+	defer func() {
+		g.recycle(p.scratch)
+		p.scratch = nil
+	}()
+	if o.Denial == nil {
+		o.Denial = p.stopped
+	}
+	if o.Denial != nil {
+		g.deny(ctx, p, o.Denial)
+	}
+	if !p.recorded && o.Denial == nil && o.Err == "" {
+		g.quiet.passed(p.read)
+		return
+	}
+	e := p.entry(ledger.Close)
+	e.Read, e.Unread, e.Outcome, e.Status = p.read, p.unread, o.Err, o.Status
+	if o.Denial != nil {
+		e.Reason = o.Denial.Reason
+		if e.Outcome == "" {
+			e.Outcome = "stopped"
+		}
+	}
+	if err := g.ledger.Send(ctx, e); err != nil {
+		g.log.Error("ledger did not take an outcome", "err", err)
+	}
+}
+
+// deny puts a denial on the ledger. The first of a kind in a second goes at
+// once, so that watch sees it; those that follow are counted and go together at
+// the second's end, so that whoever hammers at the door does not fill the disk.
+func (g *Guard) deny(ctx context.Context, p *Pass, d *weir.Denial) {
+	e := p.entry(ledger.Denied)
+	e.Reason, e.N = d.Reason, 1
+	if d.Reason == weir.ReasonBudget || d.Reason == weir.ReasonHold {
+		e.Party = d.Party.String()
+	}
+	if d.Reason == weir.ReasonBudget {
+		e.Rule = d.Lane.String() + "/" + d.Window.String()
+	}
+	e.Subjects = p.probed
+	g.known.denied(p)
+	if !g.quiet.first(e) {
+		return
+	}
+	if err := g.ledger.Send(context.WithoutCancel(ctx), e); err != nil {
+		g.log.Error("ledger did not take a denial", "err", err)
+	}
+}
+
+// flush writes what was counted in the last second.
+func (g *Guard) flush(ctx context.Context) {
+	entries := g.quiet.drain(g.now())
+	if len(entries) == 0 {
+		return
+	}
+	if err := g.ledger.Send(ctx, entries...); err != nil && ctx.Err() == nil {
+		g.log.Error("ledger did not take a summary", "err", err)
+	}
+}
+
+// quiet gathers what is told once a second: exchanges about nobody, so that a
+// blind detector is visible by their number, and denials of one kind.
+type quiet struct {
+	mu     sync.Mutex
+	n      int
+	read   int64
+	denied map[denialKey]*ledger.Entry // nil entry: told, and none since
+}
+
+type denialKey struct {
+	credential, principal, party, rule, route string
+	reason                                    weir.Reason
+}
+
+// mostDenials bounds the different denials kept apart in a second; those beyond
+// are told one by one.
+const mostDenials = 10000
+
+func (q *quiet) passed(read int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.n++
+	q.read += read
+}
+
+// first reports whether e is to be told at once; otherwise it is kept.
+func (q *quiet) first(e *ledger.Entry) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.denied == nil {
+		q.denied = map[denialKey]*ledger.Entry{}
+	}
+	k := denialKey{e.Credential, e.Principal, e.Party, e.Rule, e.Route, e.Reason}
+	kept, told := q.denied[k]
+	switch {
+	case !told && len(q.denied) >= mostDenials:
+		return true
+	case !told:
+		q.denied[k] = nil
+		return true
+	case kept == nil:
+		e.Subjects = slices.Clone(e.Subjects)
+		q.denied[k] = e
+	default:
+		kept.N++
+		for _, s := range e.Subjects {
+			if len(kept.Subjects) < ledger.MaxSubjects {
+				kept.Subjects = take(kept.Subjects, s)
+			}
+		}
+	}
+	return false
+}
+
+func (q *quiet) drain(now time.Time) (entries []*ledger.Entry) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range q.denied {
+		if e != nil {
+			entries = append(entries, e)
+		}
+	}
+	q.denied = nil
+	slices.SortFunc(entries, func(a, b *ledger.Entry) int { return a.Time.Compare(b.Time) })
+	if q.n > 0 {
+		entries = append(entries, &ledger.Entry{Kind: ledger.Summary, Time: now, N: q.n, Read: q.read})
+		q.n, q.read = 0, 0
+	}
+	return entries
+}

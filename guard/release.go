@@ -1,0 +1,259 @@
+package guard
+
+import (
+	"context"
+	"time"
+
+	"github.com/getweir/weir"
+	"github.com/getweir/weir/inspect"
+	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/mask"
+	"github.com/getweir/weir/meter"
+	"github.com/getweir/weir/policy"
+)
+
+// A Pass is one admitted exchange. It is used by one goroutine, and closed.
+type Pass struct {
+	guard    *Guard
+	exchange weir.Exchange
+	plan     *policy.Plan
+	began    time.Time
+
+	own     weir.Subject   // the principal's own, for a customer
+	subject weir.Subject   // whose the whole answer is, by the route's address
+	probed  []ledger.Taken // what the request asked about
+	failed  bool           // the answer is an error's (see Answered)
+
+	scratch  *scratch
+	recorded bool         // the intent is on the ledger
+	stopped  *weir.Denial // nothing more may leave
+	read     int64        // bytes inspected and released
+	unread   int64        // bytes that left without being inspected
+	closed   bool
+}
+
+// A Release is what may leave of a batch.
+type Release struct {
+	// Out has, for each segment in order, the bytes that may leave; nil: the
+	// segment is withheld. Valid until the next call. It is shorter than the
+	// batch when Stop is set.
+	Out [][]byte
+	// Personal is true if the batch held personal data or a customer's record.
+	Personal bool
+	// Withheld is why segments of Out are nil; nil if none is.
+	Withheld *weir.Denial
+	// Stop, if not nil, says why nothing may follow Out, now or later.
+	Stop *weir.Denial
+}
+
+// piece is one segment on its way through Release.
+type piece struct {
+	segment  *weir.Segment
+	report   inspect.Report
+	actions  []weir.Action  // one for each of report.Findings
+	crowd    crowd          // who is in it
+	declared bool           // its subject is declared, and is the first of crowd
+	demands  []meter.Demand // what it would take
+	withheld *weir.Denial   // not nil: it stays behind
+	masks    bool           // something in it must be masked
+	from, to int            // where it lies in scratch.masked, if it is masked
+}
+
+// Release passes on what may leave of a batch of segments. The order of the five
+// verbs is the promise: nothing is masked and handed back before it is recorded,
+// nothing recorded before it is paid for, nothing paid for before it is judged.
+func (p *Pass) Release(ctx context.Context, segments []weir.Segment) Release {
+	if stop := p.standing(); stop != nil {
+		return Release{Stop: stop}
+	}
+	pieces := p.inspect(segments)
+	stop := p.judge(ctx, pieces)
+	if stop == nil {
+		pieces, stop = p.charge(pieces)
+		if err := p.record(ctx, pieces); err != nil {
+			pieces, stop = nil, err
+		}
+	} else {
+		pieces = nil
+	}
+	if stop != nil {
+		p.stopped = stop
+	}
+	return p.mask(pieces, stop)
+}
+
+// standing reports why the exchange may not go on: it was stopped, a hold fell
+// on one of its parties, or its credential ran out, since the last batch.
+func (p *Pass) standing() *weir.Denial {
+	g := p.guard
+	if p.stopped != nil || p.closed || p.plan == nil {
+		if p.stopped == nil {
+			p.stopped = &weir.Denial{Reason: weir.ReasonInternal, Message: "The exchange is over."}
+		}
+		return p.stopped
+	}
+	now := g.now()
+	if e := p.exchange.Principal.Expires; !e.IsZero() && !now.Before(e) {
+		p.stopped = &weir.Denial{Reason: weir.ReasonCredential, Message: "The credential has expired."}
+		return p.stopped
+	}
+	if g.mode == Enforce {
+		p.stopped = g.holds.Load().Check(p.plan.Accounts, now)
+	}
+	return p.stopped
+}
+
+// inspect finds what personal data is in each segment, and whose it is declared
+// to be. A segment that cannot be read is withheld.
+func (p *Pass) inspect(segments []weir.Segment) []*piece {
+	if p.scratch == nil {
+		p.scratch = p.guard.pool.Get().(*scratch)
+	}
+	var path []string
+	if p.plan.Subject.From == policy.Body {
+		path = p.plan.Subject.Path
+	}
+	pieces := p.scratch.pieces(len(segments))
+	for i, pc := range pieces {
+		pc.segment = &segments[i]
+		var want []string
+		if pc.segment.Record {
+			want = path
+		}
+		if err := p.guard.inspector.Inspect(&pc.report, pc.segment, want); err != nil {
+			pc.withheld = &weir.Denial{Reason: weir.ReasonUnreadable, Message: "The answer is not written as it says, so it cannot be read and is not passed on."}
+		}
+	}
+	return pieces
+}
+
+// judge decides each finding by the plan, and works out whose the data is.
+func (p *Pass) judge(ctx context.Context, pieces []*piece) *weir.Denial {
+	off := p.guard.mode == Off
+	for _, pc := range pieces {
+		if pc.withheld != nil {
+			if off {
+				pc.withheld = nil // unread, and said so: see record
+				p.unread += int64(len(pc.segment.Body))
+			}
+			continue
+		}
+		for i := range pc.report.Findings {
+			action := weir.Allow
+			if !off {
+				action = p.plan.Action(pc.report.Findings[i].Class)
+			}
+			pc.actions = append(pc.actions, action)
+			switch action {
+			case weir.Mask:
+				pc.masks = true
+			case weir.Block:
+				pc.withheld = &weir.Denial{Reason: weir.ReasonBlocked, Message: "The answer holds data that may not be passed on for this purpose."}
+			}
+		}
+	}
+	return p.whose(ctx, pieces)
+}
+
+// charge charges the customers of each segment to every party, and keeps the
+// longest prefix of the batch that fits.
+func (p *Pass) charge(pieces []*piece) ([]*piece, *weir.Denial) {
+	batch := p.scratch.batch[:0]
+	for _, pc := range pieces {
+		if pc.withheld != nil {
+			batch = append(batch, nil)
+		} else {
+			batch = append(batch, pc.demands)
+		}
+	}
+	p.scratch.batch = batch
+	fit, over := p.guard.meter.Charge(p.guard.now(), p.plan.Accounts, batch)
+	if over != nil {
+		return pieces[:fit], spent(over)
+	}
+	return pieces, nil
+}
+
+// mask makes what is left fit to leave.
+func (p *Pass) mask(pieces []*piece, stop *weir.Denial) Release {
+	r := Release{Stop: stop}
+	if p.scratch == nil {
+		return r
+	}
+	buf := p.scratch.masked[:0]
+	for _, pc := range pieces {
+		if pc.masks && pc.withheld == nil {
+			pc.from = len(buf)
+			buf = mask.Append(buf, pc.segment, pc.report.Findings, pc.actions)
+			pc.to = len(buf)
+		}
+	}
+	out := p.scratch.out[:0] // filled when buf has stopped moving
+	for _, pc := range pieces {
+		if len(pc.report.Findings) > 0 || len(pc.demands) > 0 {
+			r.Personal = true
+		}
+		switch {
+		case pc.withheld != nil:
+			r.Withheld = pc.withheld
+			out = append(out, nil)
+		case pc.masks:
+			out = append(out, buf[pc.from:pc.to:pc.to])
+		default:
+			out = append(out, pc.segment.Body[:len(pc.segment.Body):len(pc.segment.Body)])
+		}
+	}
+	p.scratch.out, p.scratch.masked = out, buf
+	r.Out = out
+	return r
+}
+
+// Array tells the door where the answer is to be cut: the keys that lead to the
+// array whose elements are records. Nil: none is declared. Empty: the answer
+// itself is the array.
+func (p *Pass) Array() []string { return p.plan.Subject.Array }
+
+// Declared tells whether the route has declared subjects, so that its answers
+// are about somebody even where nothing is found in them.
+func (p *Pass) Declared() bool { return p.plan.Subject.From != policy.None }
+
+// Answered tells the guard that the service answered with an error, before the
+// first Release: an error's body that holds nothing personal is not a record of
+// the customer that the route names.
+func (p *Pass) Answered(failed bool) { p.failed = failed }
+
+// scratch is what one exchange works with; reused from exchange to exchange.
+type scratch struct {
+	all    []*piece
+	batch  [][]meter.Demand
+	IDs    []weir.Identifier
+	out    [][]byte
+	masked []byte
+	taken  []ledger.Taken
+}
+
+// largest is what a scratch may hold when it goes back to the pool, so that one
+// large exchange does not cost memory for good.
+const largest = 1 << 20
+
+func (s *scratch) pieces(n int) []*piece {
+	for len(s.all) < n {
+		s.all = append(s.all, new(piece))
+	}
+	for _, pc := range s.all[:n] {
+		pc.segment, pc.withheld, pc.masks = nil, nil, false
+		pc.actions, pc.demands = pc.actions[:0], pc.demands[:0]
+		pc.report.Findings = pc.report.Findings[:0]
+	}
+	return s.all[:n]
+}
+
+func (g *Guard) recycle(s *scratch) {
+	if s == nil || cap(s.masked) > largest || len(s.all) > 4096 {
+		return
+	}
+	for _, pc := range s.all {
+		pc.segment = nil // the door's bytes are not ours to keep
+	}
+	g.pool.Put(s)
+}

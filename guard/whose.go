@@ -1,0 +1,286 @@
+package guard
+
+import (
+	"context"
+
+	"github.com/getweir/weir"
+	"github.com/getweir/weir/inspect"
+	"github.com/getweir/weir/meter"
+	"github.com/getweir/weir/policy"
+)
+
+// mostCustomers is how many different customers one segment may be about. A
+// segment of more is withheld: it should have been cut, or it hides a table.
+const mostCustomers = 1000
+
+// person is what one segment holds about one customer.
+type person struct {
+	ID    weir.Identifier // zero: Who is known
+	Who   weir.Subject
+	lanes weir.Lanes
+	group int
+}
+
+// crowd is the people that one segment is about.
+//
+// Findings come in groups that are taken to be about one person: the whole
+// record where its subject is declared, else the innermost object. A group's
+// person has the first identifier of each kind in it; every further one (a
+// second e-mail, another card) is somebody else.
+type crowd struct {
+	people []person
+	IDs    []weir.Identifier // each different identifier met
+	owner  []int             // for each of IDs, its position in people
+}
+
+func (c *crowd) reset() {
+	clear(c.people)
+	clear(c.IDs)
+	c.people, c.IDs, c.owner = c.people[:0], c.IDs[:0], c.owner[:0]
+}
+
+// claim counts a strong identifier of a group.
+func (c *crowd) claim(id weir.Identifier, group int, lanes weir.Lanes) {
+	for i := range c.IDs {
+		if c.IDs[i].Equal(id) {
+			c.people[c.owner[i]].lanes |= lanes
+			return
+		}
+	}
+	j := c.without(group, id.Kind)
+	if j < 0 {
+		j = len(c.people)
+		c.people = append(c.people, person{ID: id, group: group})
+	}
+	c.IDs, c.owner = append(c.IDs, id), append(c.owner, j)
+	c.people[j].lanes |= lanes
+}
+
+// without finds the person of a group that has no identifier of a kind yet.
+func (c *crowd) without(group int, kind string) int {
+next:
+	for j := range c.people {
+		if c.people[j].group != group {
+			continue
+		}
+		for i, o := range c.owner {
+			if o == j && c.IDs[i].Kind == kind {
+				continue next
+			}
+		}
+		return j
+	}
+	return -1
+}
+
+var (
+	unreadableSubject = weir.Denial{Reason: weir.ReasonUnreadable, Message: "The record does not say unmistakably whose it is."}
+	tooMany           = weir.Denial{Reason: weir.ReasonUnreadable, Message: "One record is about too many people to be passed on."}
+	notOwn            = weir.Denial{Reason: weir.ReasonNotOwn, Message: "This record belongs to another customer."}
+)
+
+// whose works out which customers each segment is about, and puts them into its
+// demands. It returns a denial only if the subject directory fails.
+func (p *Pass) whose(ctx context.Context, pieces []*piece) *weir.Denial {
+	ids := p.scratch.IDs[:0]
+	for _, pc := range pieces {
+		if pc.withheld == nil {
+			pc.withheld = p.persons(pc)
+		}
+		if pc.withheld == nil {
+			for i := range pc.crowd.people {
+				if id := pc.crowd.people[i].ID; !id.IsZero() {
+					ids = append(ids, id)
+				}
+			}
+		}
+	}
+	var subjects []weir.Subject
+	if len(ids) > 0 {
+		var err error
+		if subjects, err = p.guard.subjects.Resolve(ctx, ids); err != nil {
+			return p.guard.unrecordable("subject directory failed", err)
+		}
+	}
+	clear(ids)
+	p.scratch.IDs = ids
+	for _, pc := range pieces {
+		if pc.withheld != nil {
+			continue
+		}
+		for i := range pc.crowd.people {
+			who := &pc.crowd.people[i]
+			if !who.ID.IsZero() {
+				who.Who, subjects = subjects[0], subjects[1:]
+			}
+			pc.demands = append(pc.demands, meter.Demand{Subject: who.Who, Lanes: who.lanes})
+		}
+		pc.withheld = p.ownOnly(pc)
+		pc.demands = distinct(pc.demands)
+	}
+	return nil
+}
+
+// ownOnly moves what a customer sees of its own record into the lane for that,
+// and withholds, from those who may see nothing else, all that is not declared
+// to be theirs.
+func (p *Pass) ownOnly(pc *piece) *weir.Denial {
+	if p.own == (weir.Subject{}) || len(pc.demands) == 0 {
+		if p.plan.Own && len(pc.demands) > 0 && p.guard.mode == Enforce {
+			return &notOwn
+		}
+		return nil
+	}
+	if pc.declared && pc.demands[0].Subject == p.own {
+		// Others who are named in it belong to the record: members of the
+		// household, whoever a present goes to.
+		for i := range pc.demands {
+			pc.demands[i].Lanes = weir.Lanes(0).With(weir.Own)
+		}
+		return nil
+	}
+	if p.plan.Own && p.guard.mode == Enforce {
+		return &notOwn
+	}
+	return nil
+}
+
+// distinct merges demands of one customer, who may be named in two ways.
+func distinct(demands []meter.Demand) []meter.Demand {
+	kept := demands[:0]
+next:
+	for _, d := range demands {
+		for i := range kept {
+			if kept[i].Subject == d.Subject {
+				kept[i].Lanes |= d.Lanes
+				continue next
+			}
+		}
+		kept = append(kept, d)
+	}
+	return kept
+}
+
+// persons fills the crowd of a segment, or says why it must be withheld.
+func (p *Pass) persons(pc *piece) *weir.Denial {
+	c := &pc.crowd
+	c.reset()
+	var ok bool
+	if pc.declared, ok = p.declare(pc); !ok {
+		return &unreadableSubject
+	}
+	findings := pc.report.Findings
+	if len(findings) == 0 {
+		if !pc.declared || !pc.segment.Record || p.failed {
+			c.reset() // nobody's: an envelope, a header, an error, a page about nobody
+			return nil
+		}
+		// Nothing was recognised in a record that is declared to be somebody's.
+		// It leaves as it is, so it counts as seen in clear.
+		c.people[0].lanes = weir.Lanes(0).With(weir.Clear)
+		return nil
+	}
+	var anonymous unnamed
+	for i, f := range findings {
+		lanes := p.lanes(f.Class, pc.actions[i])
+		group := f.Object
+		if pc.declared {
+			group = 0
+		} else if group < 0 {
+			group = -1 - i // outside of any object each finding stands alone
+		}
+		if id, strong := p.guard.inspector.Identifier(pc.segment, f); strong {
+			c.claim(id, group, lanes)
+		} else if pc.declared {
+			c.people[0].lanes |= lanes
+		} else {
+			anonymous.add(f.Class, group, lanes)
+		}
+		if len(c.people) > mostCustomers {
+			return &tooMany
+		}
+	}
+	anonymous.join(c)
+	if len(c.people) > mostCustomers {
+		return &tooMany
+	}
+	for i := range c.people {
+		if l := &c.people[i].lanes; l.Has(weir.Clear) {
+			*l &^= weir.Lanes(0).With(weir.Masked) // whoever is seen in clear is counted there
+		}
+	}
+	return nil
+}
+
+// declare puts the subject that the route declares into the crowd, as its first
+// person and the owner of group 0. ok is false when the record is ambiguous.
+func (p *Pass) declare(pc *piece) (declared, ok bool) {
+	c := &pc.crowd
+	switch p.plan.Subject.From {
+	case policy.URL:
+		c.people = append(c.people, person{Who: p.subject})
+		return true, true
+	case policy.Body:
+		if !pc.segment.Record {
+			return false, true
+		}
+		switch pc.report.SubjectState {
+		case inspect.Found:
+			id := weir.Identifier{Kind: p.plan.Subject.Kind, Value: weir.NewPlain(string(pc.report.Subject))}
+			c.people = append(c.people, person{ID: id})
+			return true, true
+		case inspect.Absent:
+			return false, true
+		}
+		return false, p.guard.mode == Off
+	}
+	return false, true
+}
+
+// unnamed counts the people of whom a segment holds names, addresses or
+// histories but no identifier: as many as the most frequent of those classes has
+// objects.
+type unnamed struct {
+	objects map[weir.Class]map[int]bool
+	lanes   weir.Lanes
+}
+
+func (u *unnamed) add(c weir.Class, object int, lanes weir.Lanes) {
+	if u.objects == nil {
+		u.objects = map[weir.Class]map[int]bool{}
+	}
+	if u.objects[c] == nil {
+		u.objects[c] = map[int]bool{}
+	}
+	u.objects[c][object] = true
+	u.lanes |= lanes
+}
+
+// join adds those beyond the people already known, each as somebody new, and
+// counts what was found about somebody unnamed to everybody it could be about.
+func (u *unnamed) join(c *crowd) {
+	most := 0
+	for _, objects := range u.objects {
+		most = max(most, len(objects))
+	}
+	for i := range c.people {
+		c.people[i].lanes |= u.lanes
+	}
+	for len(c.people) < most {
+		c.people = append(c.people, person{Who: freshSubject(), lanes: u.lanes})
+	}
+}
+
+// lanes says how an action on a finding counts.
+func (p *Pass) lanes(c weir.Class, a weir.Action) (l weir.Lanes) {
+	switch a {
+	case weir.Allow:
+		l = l.With(weir.Clear)
+		if p.plan.Sensitivity(c) == weir.High {
+			l = l.With(weir.Sensitive)
+		}
+	case weir.Mask:
+		l = l.With(weir.Masked)
+	}
+	return l
+}
