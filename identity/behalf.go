@@ -1,9 +1,11 @@
 package identity
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/getweir/weir"
 )
@@ -15,7 +17,8 @@ const behalfHeader = "Weir-On-Behalf-Of"
 type behalf struct {
 	issuers  []*tokenSource
 	byIssuer map[string]*tokenSource
-	actors   []string // empty: all staff and services
+	seen     *cache[seen] // apart from that of tokens: neither can stand for the other
+	actors   []string     // empty: all staff and services
 	required []string
 }
 
@@ -42,13 +45,7 @@ func (a *Authenticator) onBehalf(r *http.Request, p weir.Principal) (weir.Princi
 	if d := bounded(values[0]); d != nil {
 		return p, d
 	}
-	source := a.behalf.byIssuer[issuerOf(values[0])]
-	if source == nil {
-		return p, refuse("The issuer of the token of the person acted for is not known here.")
-	}
-	// The token is of the person. It is not bound to the certificate of this
-	// connection, which is the account's.
-	person, d := source.authenticate(r.Context(), values[0], peer{}, a.now())
+	person, d := a.behalf.person(r.Context(), values[0], a.now())
 	if d != nil {
 		return p, d
 	}
@@ -56,6 +53,19 @@ func (a *Authenticator) onBehalf(r *http.Request, p weir.Principal) (weir.Princi
 		return p, refuse("The token of the person acted for is for another account.")
 	}
 	return combine(p, person.Principal)
+}
+
+// person checks the token of the person acted for. It cannot be bound to the
+// certificate of the connection, which is the account's.
+func (b *behalf) person(ctx context.Context, token string, now time.Time) (shown, *weir.Denial) {
+	if s, ok := recall(b.seen, token, now); ok {
+		return s.shown.confirm(peer{})
+	}
+	source := b.byIssuer[issuerOf(token)]
+	if source == nil {
+		return shown{}, refuse("The issuer of the token of the person acted for is not known here.")
+	}
+	return source.authenticate(ctx, token, peer{}, now)
 }
 
 // combine gives the principal that a token exchange (RFC 8693) would make, of
@@ -97,8 +107,8 @@ func (a *Authenticator) openBehalf(c OnBehalfOf, tokens []TokenIssuer) []error {
 		return nil
 	}
 	var errs []error
-	b := &behalf{actors: c.Actors, required: c.Required, byIssuer: make(map[string]*tokenSource)}
-	issuers, err := a.openTokens("on-behalf-of.issuers", c.Issuers, true)
+	b := &behalf{actors: c.Actors, required: c.Required, byIssuer: make(map[string]*tokenSource), seen: newCache[seen](seenSize)}
+	issuers, err := a.openTokens("on-behalf-of.issuers", c.Issuers, b.seen, true)
 	errs = append(errs, err,
 		plainFields("on-behalf-of.actors", c.Actors),
 		plainFields("on-behalf-of.required", c.Required))

@@ -58,6 +58,13 @@ func TestOnBehalfOf(t *testing.T) {
 	if !strings.HasPrefix(p.Name, "p-") || p.SecondFactor.IsZero() {
 		t.Errorf("got %+v", p)
 	}
+	// Remembered in one place, a token is still nothing in the other.
+	once := person(nil)
+	d.admitted(nil, desk, on(once))
+	d.refused("issuer is not known", nil, bearer(once))
+	agent := sign(t, tokens, d.claims(nil))
+	d.admitted(nil, bearer(agent))
+	d.refused("not known", nil, robot, on(agent))
 	// From the wire inwards: who acts through the account, the account, who
 	// acted for the person before.
 	account := sign(t, tokens, d.claims(map[string]any{"act": map[string]any{"sub": "script"}, "exp": d.clock.unix(time.Minute)}))

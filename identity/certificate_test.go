@@ -110,10 +110,11 @@ func TestTokensBoundToACertificate(t *testing.T) {
 func TestTrustedProxies(t *testing.T) {
 	ca := newAuthority(t, "edge")
 	edge, pinned, stranger := ca.issue("x", "edge.example.com"), ca.issue("y"), ca.issue("z", "other.example.com")
+	partners := newAuthority(t, "partners")
 	i := newIssuer(t, issuerName, "EdDSA")
 	d := openDoor(t, Config{
 		Tokens: []TokenIssuer{tokensBy(t, i)},
-		Certificates: []CertificateIssuer{{Issuer: "services-ca", CAFile: ca.file, Clients: []CertificateClient{
+		Certificates: []CertificateIssuer{{Issuer: "partners-ca", CAFile: partners.file}, {Issuer: "services-ca", CAFile: ca.file, Clients: []CertificateClient{
 			{DNS: "other.example.com", Name: "other", Role: "support"},
 		}}},
 		Proxies: []Proxy{
@@ -147,6 +148,7 @@ func TestTrustedProxies(t *testing.T) {
 	const spoofed = "only a trusted proxy"
 	d.refused(spoofed, nil, staff...)
 	d.refused(spoofed, stranger, staff...)
+	d.refused(spoofed, partners.issue("x", "edge.example.com"), staff...) // its name, by another authority
 	d.refused(spoofed, nil, header("X-Remote-Role", "admin"))
 	d.refused(spoofed, nil, header("X-Remote-User", ""))
 	d.refused(spoofed, nil, append(staff, bearer(sign(t, i, d.claims(nil))))...)

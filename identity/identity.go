@@ -48,6 +48,7 @@ const (
 type Authenticator struct {
 	tokens    []*tokenSource
 	byIssuer  map[string]*tokenSource // of tokens, by the "iss" they carry
+	seen      *cache[seen]            // of tokens
 	keys      []apiKey
 	keyHeader string // canonical
 	sessions  []*introspector
@@ -231,6 +232,9 @@ func (a *Authenticator) fromAuthorization(r *http.Request, cert peer) ([]shown, 
 	if d := bounded(token); d != nil {
 		return nil, d
 	}
+	if s, ok := recall(a.seen, token, a.now()); ok {
+		return one(s.shown.confirm(cert))
+	}
 	if isSigned(token) && (len(a.tokens) > 0 || a.opaque == nil) {
 		return one(a.signed(r.Context(), token, nil, cert))
 	}
@@ -302,6 +306,9 @@ func (a *Authenticator) fromCookies(r *http.Request, cert peer) ([]shown, *weir.
 // signed checks a signed token. source is the only issuer that it may be of;
 // nil: whichever of the configured issuers it names.
 func (a *Authenticator) signed(ctx context.Context, token string, source *tokenSource, cert peer) (shown, *weir.Denial) {
+	if s, ok := recall(a.seen, token, a.now()); ok && s.source == source {
+		return s.shown.confirm(cert)
+	}
 	named := a.byIssuer[issuerOf(token)]
 	switch {
 	case named == nil:

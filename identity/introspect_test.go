@@ -114,7 +114,9 @@ func TestIntrospection(t *testing.T) {
 			w.Write([]byte(`{"active":true,"x":"` + strings.Repeat("x", maxAnswer) + `"}`))
 		}), "cannot be checked now", nil},
 		{"slow", handler(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), "cannot be checked now", nil},
-		{"redirecting", handler(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }), "cannot be checked now", nil},
+		{"redirecting", handler(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}), "cannot be checked now", nil},
 		{"cut short", handler(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			w.Write([]byte(`{"active":true}`))

@@ -115,7 +115,6 @@ func TestKeyServerFails(t *testing.T) {
 			w.Header().Set("Content-Length", "100")
 			w.Write([]byte("{"))
 		},
-		"redirects":    func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://localhost:1/evil", http.StatusFound) },
 		"no content":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) },
 		"huge headers": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 1<<20)) },
 		"gzip bomb": func(w http.ResponseWriter, _ *http.Request) {
@@ -164,6 +163,20 @@ func TestAnIssuerWithoutKeysIsBelieved(t *testing.T) {
 	d.clock.forward(onDemand)
 	d.refused("unknown key", nil, bearer(sign(t, newIssuer(t, issuerName, "EdDSA"), d.claims(nil))))
 	d.refused("unknown key", nil, bearer(token))
+}
+
+// The address in the configuration is trusted, and not where it leads.
+func TestRedirectedKeys(t *testing.T) {
+	s := newKeyServer(t, "EdDSA")
+	s.answers(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/elsewhere" {
+			s.issuer.ServeHTTP(w, r)
+			return
+		}
+		http.Redirect(w, r, "/elsewhere", http.StatusFound)
+	})
+	d := openDoor(t, Config{Tokens: []TokenIssuer{s.config(t)}})
+	d.refused("cannot be checked now", nil, bearer(sign(t, s.issuer, d.claims(nil))))
 }
 
 // A slow server holds up nobody for longer than the timeout, and all who wait

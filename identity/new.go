@@ -25,6 +25,7 @@ func open(c Config, log *slog.Logger, now func() time.Time) (*Authenticator, []e
 	}
 	a := &Authenticator{
 		byIssuer: make(map[string]*tokenSource),
+		seen:     newCache[seen](seenSize),
 		guarded:  map[string]bool{"Authorization": true, behalfHeader: true},
 		now:      now,
 		log:      log,
@@ -44,7 +45,7 @@ func open(c Config, log *slog.Logger, now func() time.Time) (*Authenticator, []e
 	}
 	a.keys, err = openKeys(c.Keys)
 	add(err)
-	a.tokens, err = a.openTokens("tokens", c.Tokens, false)
+	a.tokens, err = a.openTokens("tokens", c.Tokens, a.seen, false)
 	add(err)
 	for _, t := range a.tokens {
 		a.byIssuer[t.issuer] = t

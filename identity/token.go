@@ -38,13 +38,22 @@ type tokenSource struct {
 	cookie      string // "": none
 	maxLifetime time.Duration
 	keys        *keySet
-	seen        *cache[seen]
+	seen        *cache[seen] // shared with the other sources of its section
 }
 
-// seen is a token that was checked against keys, and what it showed.
+// seen is a token of source that was checked against keys, and what it showed.
 type seen struct {
-	keys  *keys
-	shown shown
+	source *tokenSource
+	keys   *keys
+	shown  shown
+}
+
+// recall gives what token was found to show, if the keys that it was checked with
+// are still the issuer's. It saves checking the signature and reading the token
+// for each request but the first.
+func recall(c *cache[seen], token string, now time.Time) (seen, bool) {
+	s, ok := c.get(sha256.Sum256([]byte(token)), now)
+	return s, ok && s.keys == s.source.keys.usable(now)
 }
 
 // isSigned reports whether token is in the form of a signed token: three parts,
@@ -87,10 +96,6 @@ func decodePart(part string) (claims, bool) {
 
 // authenticate checks token and gives who it speaks of.
 func (t *tokenSource) authenticate(ctx context.Context, token string, cert peer, now time.Time) (shown, *weir.Denial) {
-	sum := sha256.Sum256([]byte(token))
-	if s, ok := t.seen.get(sum, now); ok && s.keys == t.keys.usable(now) {
-		return s.shown.confirm(cert)
-	}
 	c, used, d := t.verify(ctx, token, now)
 	if d != nil {
 		return shown{}, d
@@ -108,7 +113,7 @@ func (t *tokenSource) authenticate(ctx context.Context, token string, cert peer,
 	if last := p.Expires.Add(t.leeway); last.Before(until) {
 		until = last
 	}
-	t.seen.put(sum, seen{used, s}, now, until)
+	t.seen.put(sha256.Sum256([]byte(token)), seen{t, used, s}, now, until)
 	return s.confirm(cert)
 }
 
@@ -236,11 +241,12 @@ func (s shown) confirm(cert peer) (shown, *weir.Denial) {
 }
 
 // openTokens checks the configuration of issuers, of the section at.
-func (a *Authenticator) openTokens(at string, issuers []TokenIssuer, behalf bool) ([]*tokenSource, error) {
+func (a *Authenticator) openTokens(at string, issuers []TokenIssuer, memory *cache[seen], behalf bool) ([]*tokenSource, error) {
 	var all []*tokenSource
 	var errs []error
 	for i, c := range issuers {
 		t, err := a.openToken(fmt.Sprintf("%s[%d]", at, i), c, behalf)
+		t.seen = memory
 		errs = append(errs, err)
 		if slices.ContainsFunc(all, func(other *tokenSource) bool { return other.issuer == t.issuer }) {
 			errs = append(errs, fmt.Errorf("%s[%d].issuer: the issuer stands twice", at, i))
@@ -263,7 +269,6 @@ func (a *Authenticator) openToken(at string, c TokenIssuer, behalf bool) (*token
 		reader:   *rd,
 		audience: c.Audience,
 		cookie:   c.Cookie,
-		seen:     newCache[seen](seenSize),
 	}
 	for i, name := range c.Algorithms {
 		alg := jose.SignatureAlgorithm(name)

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -303,9 +304,6 @@ func TestForgedTokens(t *testing.T) {
 		"a kid that is SQL":           rs256(map[string]any{"alg": "RS256", "kid": "x' UNION SELECT 'key"}),
 		"a kid that is an object":     rs256(map[string]any{"alg": "RS256", "kid": map[string]any{"a": 1}}),
 		"a very long kid":             rs256(map[string]any{"alg": "RS256", "kid": strings.Repeat("k", 5000)}),
-		"critical extension":          rs256(map[string]any{"alg": "RS256", "kid": public.KeyID, "crit": []string{"exp"}}),
-		"unencoded payload":           rs256(map[string]any{"alg": "RS256", "kid": public.KeyID, "b64": false, "crit": []string{"b64"}}),
-		"a logout token":              rs256(map[string]any{"alg": "RS256", "kid": public.KeyID, "typ": "logout+jwt"}),
 		"RS384":                       rs256(map[string]any{"alg": "RS384", "kid": public.KeyID}),
 		"PS256 with RS256's key":      rs256(map[string]any{"alg": "PS256", "kid": public.KeyID}),
 		"other claims":                parts[0] + "." + encode(d.claims(map[string]any{"iss": issuerName, "role": "admin"})) + "." + parts[2],
@@ -325,6 +323,49 @@ func TestForgedTokens(t *testing.T) {
 	}
 	d.t = t
 	d.admitted(nil, bearer(good))
+}
+
+// Headers that the issuer itself signed, and that are refused all the same.
+func TestSignedHeaders(t *testing.T) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, _ := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k"}}})
+	d := openDoor(t, Config{Tokens: []TokenIssuer{{
+		Issuer: issuerName, Audience: []string{audience}, KeysFile: write(t, "jwks.json", string(set)), Kind: "staff",
+	}}})
+	for _, tt := range []struct {
+		name   string
+		more   map[string]any
+		denied string // "": let in
+	}{
+		{"nothing more", nil, ""},
+		{"a type", map[string]any{"typ": "JWT"}, ""},
+		{"an access token", map[string]any{"typ": "at+jwt"}, ""},
+		{"an access token, in full", map[string]any{"typ": "application/AT+JWT"}, ""},
+		{"a logout token", map[string]any{"typ": "logout+jwt"}, "another type"},
+		{"a security event", map[string]any{"typ": "secevent+jwt"}, "another type"},
+		{"a type that is a number", map[string]any{"typ": 1}, "another type"},
+		{"a critical extension", map[string]any{"crit": []string{"exp"}, "exp": 1}, "not understood"},
+		{"an empty list of critical extensions", map[string]any{"crit": []string{}}, "not understood"},
+		{"an unencoded payload", map[string]any{"crit": []string{"b64"}, "b64": true}, "not understood"},
+		{"another algorithm", map[string]any{"alg": "ES512"}, "not accepted"},
+		{"an algorithm of another key", map[string]any{"alg": "ES256"}, "unknown key"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d.t = t
+			head := map[string]any{"alg": "EdDSA", "kid": "k"}
+			maps.Copy(head, tt.more)
+			input := encode(head) + "." + encode(d.claims(map[string]any{"iss": issuerName}))
+			token := input + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(key, []byte(input)))
+			if tt.denied == "" {
+				d.admitted(nil, bearer(token))
+			} else {
+				d.refused(tt.denied, nil, bearer(token))
+			}
+		})
+	}
 }
 
 // TestDuplicateClaims: two readers of {"sub":1,"sub":2} may each take another.
@@ -461,7 +502,9 @@ func TestTokenInACookie(t *testing.T) {
 	}
 	d.admitted(nil, header("Cookie", `weir_session="`+token+`"`))
 	d.admitted(nil, header("Cookie", "weir_session="+token), bearer(token))
-	d.refused("another issuer", nil, header("Cookie", "weir_session="+sign(t, other, d.claims(nil))))
+	foreign := sign(t, other, d.claims(nil))
+	d.admitted(nil, bearer(foreign)) // and now remembered
+	d.refused("another issuer", nil, header("Cookie", "weir_session="+foreign))
 	d.refused("shown twice", nil, header("Cookie", "weir_session="+token+"; weir_session="+token))
 	d.refused("empty", nil, header("Cookie", "weir_session="))
 	d.refused("not known", nil, header("Cookie", "weir_session=x"))
