@@ -127,7 +127,7 @@ func (d *detector) idWalking(e *ledger.Entry) []*ledger.Entry {
 	}
 	w.strangers, w.alerted = nil, e.Time
 
-	text := fmt.Sprintf("A customer asked for the records of %d others within %s and got none of them.", n, rule.Within)
+	text := fmt.Sprintf("A customer asked for the records of %d others within %s and got none of them.", n, words(rule.Within))
 	alert := d.alert(e, RuleIDWalking, who, text)
 	alert.N = n
 	raised := []*ledger.Entry{alert}
@@ -139,6 +139,17 @@ func (d *detector) idWalking(e *ledger.Entry) []*ledger.Entry {
 		}
 	}
 	return raised
+}
+
+// words writes a duration as the policy does.
+func words(d time.Duration) string {
+	switch {
+	case d%time.Hour == 0:
+		return fmt.Sprint(int(d.Hours()), "h")
+	case d%time.Minute == 0:
+		return fmt.Sprint(int(d.Minutes()), "m")
+	}
+	return d.String()
 }
 
 // lifted forgets that a customer was alerted about, once a person has lifted its
