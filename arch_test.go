@@ -281,3 +281,30 @@ func TestNoUnfinishedWords(t *testing.T) {
 		}
 	}
 }
+
+// TestDependencies makes a new direct dependency a change that somebody sees:
+// each has a line of reason in docs/dependencies.md.
+func TestDependencies(t *testing.T) {
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed, err := os.ReadFile("docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := 0
+	for _, l := range strings.Split(string(mod), "\n") {
+		fields := strings.Fields(strings.TrimPrefix(strings.TrimSpace(l), "require "))
+		if len(fields) < 2 || !strings.Contains(fields[0], ".") || !strings.HasPrefix(fields[1], "v") || strings.Contains(l, "// indirect") {
+			continue
+		}
+		direct++
+		if !strings.Contains(string(listed), "`"+fields[0]+"`") {
+			t.Errorf("docs/dependencies.md says nothing about %s", fields[0])
+		}
+	}
+	if direct == 0 {
+		t.Error("go.mod names no direct dependency: this test has lost its subject")
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,12 +22,13 @@ classes:
   contact.phone: {sensitivity: moderate}
   person.name: {sensitivity: low}
   payment.card: {sensitivity: high}
+  commerce.order: {sensitivity: moderate}
 purposes:
   support: {basis: contract}
 roles:
   support:
     purposes: [support]
-    see: {contact.email: clear, person.name: clear, contact.phone: mask, payment.card: clear}
+    see: {contact.email: clear, person.name: clear, contact.phone: mask, payment.card: clear, commerce.order: mask}
     take:
       clear:     {hour: 10, day: 20, 30 days: 30}
       sensitive: {hour: 1, day: 2, 30 days: 3}
@@ -229,6 +231,21 @@ func TestSensitiveLane(t *testing.T) {
 		`{"id":"c-3","email":"c@example.com","card":"5555 5555 5555 4444"}`))
 	if len(r.Out) != 2 || r.Stop == nil || r.Stop.Lane != weir.Sensitive {
 		t.Errorf("%d left, stop %+v", len(r.Out), r.Stop)
+	}
+}
+
+// TestWhatLiesInAMaskedValueIsMasked: an order is masked whole, so the name in it
+// does not leave, and does not count as clear, although names are allowed.
+func TestWhatLiesInAMaskedValueIsMasked(t *testing.T) {
+	f := newFixture(t, Enforce)
+	p := admit(t, f, exchange("a", "support", "/c"))
+	r := p.Release(t.Context(), records(`{"id":"c-1","order":{"order_id":"o-1","total":12.5,"items":[{"sku":"x"}],"recipient_name":"Ada Okafor"}}`))
+	if r.Stop != nil || len(r.Out) != 1 || strings.Contains(string(r.Out[0]), "Okafor") {
+		t.Fatalf("%s %+v", r.Out, r)
+	}
+	last := f.log.entries[len(f.log.entries)-1]
+	if len(last.Subjects) != 1 || last.Subjects[0].Lanes != weir.Lanes(0).With(weir.Masked) {
+		t.Errorf("recorded %+v", last)
 	}
 }
 

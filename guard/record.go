@@ -22,14 +22,16 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 	taken = p.scratch.taken[:0]
 	for _, pc := range pieces {
 		for i, f := range pc.report.Findings {
-			if i < len(pc.actions) {
-				counts = count(counts, f.Class, pc.actions[i])
+			action := weir.Block // what is withheld with its record was not passed, whatever was decided for it alone
+			if pc.withheld == nil && i < len(pc.actions) {
+				action = pc.actions[i]
 			}
+			counts = count(counts, f.Class, action)
 		}
 		if pc.withheld != nil {
 			continue
 		}
-		bytes += int64(len(pc.segment.Body) - pc.report.Unread)
+		bytes += int64(len(pc.Segment.Body) - pc.report.Unread)
 		p.unread += int64(pc.report.Unread)
 		for _, d := range pc.demands {
 			taken = take(taken, ledger.Taken{Subject: d.Subject, Lanes: d.Lanes})

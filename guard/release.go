@@ -48,7 +48,7 @@ type Release struct {
 
 // piece is one segment on its way through Release.
 type piece struct {
-	segment  *weir.Segment
+	Segment  *weir.Segment
 	report   inspect.Report
 	actions  []weir.Action  // one for each of report.Findings
 	crowd    crowd          // who is in it
@@ -115,12 +115,12 @@ func (p *Pass) inspect(segments []weir.Segment) []*piece {
 	}
 	pieces := p.scratch.pieces(len(segments))
 	for i, pc := range pieces {
-		pc.segment = &segments[i]
+		pc.Segment = &segments[i]
 		var want []string
-		if pc.segment.Record {
+		if pc.Segment.Record {
 			want = path
 		}
-		if err := p.guard.inspector.Inspect(&pc.report, pc.segment, want); err != nil {
+		if err := p.guard.inspector.Inspect(&pc.report, pc.Segment, want); err != nil {
 			pc.withheld = &weir.Denial{Reason: weir.ReasonUnreadable, Message: "The answer is not written as it says, so it cannot be read and is not passed on."}
 		}
 	}
@@ -134,14 +134,22 @@ func (p *Pass) judge(ctx context.Context, pieces []*piece) *weir.Denial {
 		if pc.withheld != nil {
 			if off {
 				pc.withheld = nil // unread, and said so: see record
-				p.unread += int64(len(pc.segment.Body))
+				p.unread += int64(len(pc.Segment.Body))
 			}
 			continue
 		}
+		masked := 0 // where the last masked finding ends: what lies in it is masked with it
 		for i := range pc.report.Findings {
+			f := &pc.report.Findings[i]
 			action := weir.Allow
 			if !off {
-				action = p.plan.Action(pc.report.Findings[i].Class)
+				action = p.plan.Action(f.Class)
+			}
+			if action == weir.Allow && f.Start < masked {
+				action = weir.Mask
+			}
+			if action == weir.Mask {
+				masked = max(masked, f.End)
 			}
 			pc.actions = append(pc.actions, action)
 			switch action {
@@ -184,7 +192,7 @@ func (p *Pass) mask(pieces []*piece, stop *weir.Denial) Release {
 	for _, pc := range pieces {
 		if pc.masks && pc.withheld == nil {
 			pc.from = len(buf)
-			buf = mask.Append(buf, pc.segment, pc.report.Findings, pc.actions)
+			buf = mask.Append(buf, pc.Segment, pc.report.Findings, pc.actions)
 			pc.to = len(buf)
 		}
 	}
@@ -200,7 +208,7 @@ func (p *Pass) mask(pieces []*piece, stop *weir.Denial) Release {
 		case pc.masks:
 			out = append(out, buf[pc.from:pc.to:pc.to])
 		default:
-			out = append(out, pc.segment.Body[:len(pc.segment.Body):len(pc.segment.Body)])
+			out = append(out, pc.Segment.Body[:len(pc.Segment.Body):len(pc.Segment.Body)])
 		}
 	}
 	p.scratch.out, p.scratch.masked = out, buf
@@ -241,7 +249,7 @@ func (s *scratch) pieces(n int) []*piece {
 		s.all = append(s.all, new(piece))
 	}
 	for _, pc := range s.all[:n] {
-		pc.segment, pc.withheld, pc.masks = nil, nil, false
+		pc.Segment, pc.withheld, pc.masks = nil, nil, false
 		pc.actions, pc.demands = pc.actions[:0], pc.demands[:0]
 		pc.report.Findings = pc.report.Findings[:0]
 	}
@@ -253,7 +261,7 @@ func (g *Guard) recycle(s *scratch) {
 		return
 	}
 	for _, pc := range s.all {
-		pc.segment = nil // the door's bytes are not ours to keep
+		pc.Segment = nil // the door's bytes are not ours to keep
 	}
 	g.pool.Put(s)
 }

@@ -171,7 +171,7 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 	}
 	findings := pc.report.Findings
 	if len(findings) == 0 {
-		if !pc.declared || !pc.segment.Record || p.failed {
+		if !pc.declared || !pc.Segment.Record || p.failed {
 			c.reset() // nobody's: an envelope, a header, an error, a page about nobody
 			return nil
 		}
@@ -189,7 +189,7 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 		} else if group < 0 {
 			group = -1 - i // outside of any object each finding stands alone
 		}
-		if id, strong := p.guard.inspector.Identifier(pc.segment, f); strong {
+		if id, strong := p.guard.inspector.Identifier(pc.Segment, f); strong {
 			c.claim(id, group, lanes)
 		} else if pc.declared {
 			c.people[0].lanes |= lanes
@@ -221,7 +221,7 @@ func (p *Pass) declare(pc *piece) (declared, ok bool) {
 		c.people = append(c.people, person{Who: p.subject})
 		return true, true
 	case policy.Body:
-		if !pc.segment.Record {
+		if !pc.Segment.Record {
 			return false, true
 		}
 		switch pc.report.SubjectState {

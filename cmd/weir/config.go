@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/getweir/weir/identity"
+)
+
+// config is weir.yaml. Paths in it are relative to the file.
+type config struct {
+	Version int `yaml:"version"`
+
+	// Listen is where clients reach Weir: address and port.
+	Listen string `yaml:"listen"`
+	// TLS serves HTTPS. Without it the door speaks plain HTTP, which is for
+	// loopback or behind something that ends TLS.
+	TLS tlsConfig `yaml:"tls"`
+	// Upstream is the service behind the door: its base URL.
+	Upstream string `yaml:"upstream"`
+	// Policy is the file that says what may flow.
+	Policy string `yaml:"policy"`
+	// State is the folder with the ledger, the subject directory and the keys.
+	State string `yaml:"state"`
+	// Console is where staff see what happens: a loopback address and port.
+	// Empty: no console.
+	Console string `yaml:"console"`
+	// Node names this node in the ledger.
+	Node string `yaml:"node"`
+	// Identity says by which credentials principals are known.
+	Identity identity.Config `yaml:"identity"`
+	// Limits bounds what one exchange may use.
+	Limits limits `yaml:"limits"`
+}
+
+type tlsConfig struct {
+	// Certificate and Key are PEM files.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+}
+
+type limits struct {
+	// Segment is the most bytes of one record; a longer one is withheld.
+	// Default: 262144.
+	Segment int `yaml:"segment"`
+	// Countries whose national phone numbers are recognised without a key word
+	// beside them. Default: those of the detectors.
+	Countries []string `yaml:"countries"`
+}
+
+// loadConfig reads and checks weir.yaml. Errors show the line.
+func loadConfig(path string) (*config, error) {
+	src, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, usageError{fmt.Errorf("there is no %s. Write one with: weir init --upstream http://127.0.0.1:9000", path)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := parseConfig(src)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("%s: %w", path, err)}
+	}
+	c.resolve(filepath.Dir(path))
+	return c, nil
+}
+
+func parseConfig(src []byte) (*config, error) {
+	var c config
+	dec := yaml.NewDecoder(bytes.NewReader(src), yaml.Strict(), yaml.DisallowUnknownField())
+	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return nil, errors.New(yaml.FormatError(err, false, true))
+	}
+	return &c, c.check()
+}
+
+func (c *config) check() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Version != 1 {
+		bad("version: 1 is the version of this file's format; it is required")
+	}
+	if u, err := url.Parse(c.Upstream); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		bad("upstream: must be the base URL of the service, such as http://127.0.0.1:9000")
+	} else if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		bad("upstream: only scheme, host, port and path are allowed")
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		bad("listen: must be an address and a port, such as 127.0.0.1:8080 or :8443")
+	}
+	if c.Policy == "" {
+		bad("policy: the name of the policy file is required")
+	}
+	if c.State == "" {
+		bad("state: the folder for the ledger and the keys is required")
+	}
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		bad("tls: certificate and key belong together")
+	}
+	if c.Limits.Segment < 0 || c.Limits.Segment > 16<<20 {
+		bad("limits.segment: from 0 (the default) to 16777216 bytes")
+	}
+	return errors.Join(errs...)
+}
+
+// resolve makes paths absolute to the folder of the file.
+func (c *config) resolve(dir string) {
+	at := func(paths ...*string) {
+		for _, p := range paths {
+			if *p != "" && !filepath.IsAbs(*p) {
+				*p = filepath.Join(dir, *p)
+			}
+		}
+	}
+	at(&c.Policy, &c.State, &c.TLS.Certificate, &c.TLS.Key)
+	at(&c.Identity.PseudonymKeyFile)
+	for i := range c.Identity.Tokens {
+		at(&c.Identity.Tokens[i].KeysFile, &c.Identity.Tokens[i].CAFile)
+	}
+	for i := range c.Identity.Introspection {
+		at(&c.Identity.Introspection[i].CAFile, &c.Identity.Introspection[i].ClientSecretFile)
+	}
+	for i := range c.Identity.Certificates {
+		at(&c.Identity.Certificates[i].CAFile)
+	}
+	for i := range c.Identity.Proxies {
+		at(&c.Identity.Proxies[i].CAFile)
+	}
+	for i := range c.Identity.OnBehalfOf.Issuers {
+		at(&c.Identity.OnBehalfOf.Issuers[i].KeysFile, &c.Identity.OnBehalfOf.Issuers[i].CAFile)
+	}
+}

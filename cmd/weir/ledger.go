@@ -1,0 +1,240 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/getweir/weir/ledger"
+)
+
+type ledgerCommand struct {
+	Verify ledgerVerifyCommand `cmd:"" help:"Check that a ledger is whole and was not changed."`
+	Show   ledgerShowCommand   `cmd:"" help:"Print a ledger's entries."`
+}
+
+type ledgerVerifyCommand struct {
+	Dir        string `arg:"" optional:"" default:"weir-state/ledger" type:"path" help:"The ledger's folder. Default: weir-state/ledger."`
+	Key        string `help:"The public key that you trust, as text; else the folder's own is believed." placeholder:"KEY"`
+	Checkpoint string `help:"A file with an older checkpoint of this ledger that was kept elsewhere." placeholder:"FILE" type:"path"`
+	JSON       bool   `name:"json" help:"Print as JSON."`
+}
+
+func (ledgerVerifyCommand) Help() string {
+	return `Reads the whole ledger, also while a server writes to it: each entry's encoding, the Merkle tree over all of them, and every signed checkpoint that was kept. Exit code 0: it holds; 3: it does not.
+
+A ledger's own key proves that its files agree with one another. That nobody with the key has written another history shows only against --key and --checkpoint that were kept elsewhere.
+
+Examples:
+  weir ledger verify weir-state/ledger
+  weir ledger verify --checkpoint monday.checkpoint weir-state/ledger`
+}
+
+func (c *ledgerVerifyCommand) Run(s *streams) error {
+	o := ledger.VerifyOptions{Key: c.Key}
+	if c.Checkpoint != "" {
+		text, err := os.ReadFile(c.Checkpoint)
+		if err != nil {
+			return usageError{err}
+		}
+		o.Checkpoint = string(text)
+	}
+	if f, ok := s.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		o.Progress = func(done, total int64) {
+			if total > 0 {
+				fmt.Fprintf(s.err, "\rverifying %3d %% ", done*100/total)
+			}
+		}
+		defer fmt.Fprint(s.err, "\r\033[K")
+	}
+	report, err := ledger.Verify(c.Dir, o)
+	if report == nil {
+		return err
+	}
+	if c.JSON {
+		if err := printJSON(s, verifiedJSON(report)); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintln(s.out, report)
+	}
+	if errors.Is(err, ledger.ErrBroken) {
+		return exitRefuted
+	}
+	return err
+}
+
+func verifiedJSON(r *ledger.VerifyReport) any {
+	v := struct {
+		Holds        bool      `json:"holds"`
+		Origin       string    `json:"origin"`
+		Key          string    `json:"key"`
+		OwnKey       bool      `json:"key_from_folder"`
+		Entries      int64     `json:"entries"`
+		Signed       int64     `json:"signed"`
+		Root         string    `json:"root"`
+		Checkpoints  int       `json:"checkpoints"`
+		SelfAttested bool      `json:"self_attested"`
+		From         time.Time `json:"from"`
+		To           time.Time `json:"to"`
+		Break        string    `json:"break,omitempty"`
+	}{r.Break == nil, r.Origin, r.Key, r.OwnKey, r.Entries, r.Signed.Size, r.Signed.Root.String(), r.Checkpoints, r.SelfAttested(), r.From, r.To, ""}
+	if r.Break != nil {
+		v.Break = r.Break.String()
+	}
+	return v
+}
+
+type ledgerShowCommand struct {
+	Dir   string        `arg:"" optional:"" default:"weir-state/ledger" type:"path" help:"The ledger's folder. Default: weir-state/ledger."`
+	From  int64         `default:"0" help:"The first entry, by number."`
+	Since time.Duration `help:"Only entries of the last, such as 24h." placeholder:"SPAN"`
+	Kind  []string      `help:"Only entries of these kinds: release, denied, alert, hold, ..." placeholder:"KIND"`
+	JSON  bool          `name:"json" help:"Print a JSON object a line."`
+}
+
+func (ledgerShowCommand) Help() string {
+	return `Examples:
+  weir ledger show --kind alert,hold
+  weir ledger show --since 1h --json weir-state/ledger`
+}
+
+func (c *ledgerShowCommand) Run(s *streams) error {
+	after := since(c.Since)
+	enc := json.NewEncoder(s.out)
+	err := ledger.Read(c.Dir, c.From, func(index int64, e *ledger.Entry) error {
+		if s.ctx.Err() != nil {
+			return s.ctx.Err()
+		}
+		if e.Time.Before(after) || len(c.Kind) > 0 && !slices.Contains(c.Kind, e.Kind.String()) {
+			return nil
+		}
+		if c.JSON {
+			return enc.Encode(entryJSON(index, e))
+		}
+		_, err := fmt.Fprintln(s.out, entryLine(index, e))
+		return err
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("there is no ledger in %s", c.Dir)
+	}
+	return err
+}
+
+// since gives the time from which on something counts; zero span: all time.
+func since(span time.Duration) time.Time {
+	if span == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(-span)
+}
+
+// entryLine tells an entry in one line.
+func entryLine(index int64, e *ledger.Entry) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%8d  %s  %-13s", index, e.Time.Format("2006-01-02 15:04:05.000"), e.Kind)
+	add := func(name string, v any) {
+		if text := fmt.Sprint(v); text != "" && text != "0" {
+			fmt.Fprintf(&b, "  %s=%s", name, text)
+		}
+	}
+	add("principal", e.Principal)
+	add("role", e.Role)
+	add("via", strings.Join(e.Act, ","))
+	add("purpose", e.Purpose)
+	add("door", e.Door)
+	add("route", e.Route)
+	add("to", e.Recipient)
+	for _, a := range e.Actions {
+		fmt.Fprintf(&b, "  %s:%s*%d", a.Class, a.Action, a.N)
+	}
+	if n := len(e.Subjects); n == 1 {
+		add("subject", e.Subjects[0].Subject.String()+" "+strings.Join(laneNames(e.Subjects[0]), ","))
+	} else {
+		add("subjects", n)
+	}
+	add("read", e.Read)
+	add("unread", e.Unread)
+	add("reason", e.Reason)
+	add("party", e.Party)
+	add("outcome", e.Outcome)
+	add("status", e.Status)
+	add("n", e.N)
+	add("rule", e.Rule)
+	if e.Text != "" {
+		fmt.Fprintf(&b, "  %q", e.Text)
+	}
+	if !e.Until.IsZero() {
+		add("until", e.Until.Format("2006-01-02 15:04:05"))
+	}
+	return b.String()
+}
+
+// entryJSON is an entry in JSON; names are stable.
+func entryJSON(index int64, e *ledger.Entry) any {
+	type action struct {
+		Class  string `json:"class"`
+		Action string `json:"action"`
+		N      int    `json:"n"`
+	}
+	type taken struct {
+		Subject string   `json:"subject"`
+		Lanes   []string `json:"lanes"`
+	}
+	v := struct {
+		Index      int64      `json:"index"`
+		Time       time.Time  `json:"time"`
+		Kind       string     `json:"kind"`
+		Node       string     `json:"node,omitempty"`
+		Exchange   string     `json:"exchange,omitempty"`
+		Credential string     `json:"credential,omitempty"`
+		Principal  string     `json:"principal,omitempty"`
+		As         string     `json:"principal_kind,omitempty"`
+		Act        []string   `json:"act,omitempty"`
+		Role       string     `json:"role,omitempty"`
+		Issuer     string     `json:"issuer,omitempty"`
+		Network    string     `json:"network,omitempty"`
+		Door       string     `json:"door,omitempty"`
+		Route      string     `json:"route,omitempty"`
+		Recipient  string     `json:"recipient,omitempty"`
+		Purpose    string     `json:"purpose,omitempty"`
+		Policy     string     `json:"policy,omitempty"`
+		Actions    []action   `json:"actions,omitempty"`
+		Subjects   []taken    `json:"subjects,omitempty"`
+		Read       int64      `json:"read,omitempty"`
+		Unread     int64      `json:"unread,omitempty"`
+		Outcome    string     `json:"outcome,omitempty"`
+		Reason     string     `json:"reason,omitempty"`
+		Status     int        `json:"status,omitempty"`
+		Party      string     `json:"party,omitempty"`
+		N          int        `json:"n,omitempty"`
+		Rule       string     `json:"rule,omitempty"`
+		Text       string     `json:"text,omitempty"`
+		Until      *time.Time `json:"until,omitempty"`
+	}{
+		Index: index, Time: e.Time, Kind: e.Kind.String(), Node: e.Node,
+		Credential: e.Credential, Principal: e.Principal, Act: e.Act, Role: e.Role, Issuer: e.Issuer, Network: e.Network,
+		Door: e.Door, Route: e.Route, Recipient: e.Recipient, Purpose: string(e.Purpose), Policy: e.Policy,
+		Read: e.Read, Unread: e.Unread, Outcome: e.Outcome, Reason: string(e.Reason), Status: e.Status, Party: e.Party,
+		N: e.N, Rule: e.Rule, Text: e.Text,
+	}
+	if e.Exchange != [12]byte{} {
+		v.Exchange, v.As = e.Exchange.String(), e.PrincipalKind.String()
+	}
+	for _, a := range e.Actions {
+		v.Actions = append(v.Actions, action{string(a.Class), a.Action.String(), a.N})
+	}
+	for _, t := range e.Subjects {
+		v.Subjects = append(v.Subjects, taken{t.Subject.String(), laneNames(t)})
+	}
+	if !e.Until.IsZero() {
+		v.Until = &e.Until
+	}
+	return v
+}

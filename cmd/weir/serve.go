@@ -1,0 +1,304 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/getweir/weir/console"
+	"github.com/getweir/weir/door/inbound"
+	"github.com/getweir/weir/guard"
+	"github.com/getweir/weir/identity"
+	"github.com/getweir/weir/inspect"
+	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/watch"
+)
+
+type serveCommand struct {
+	Config string `short:"c" default:"weir.yaml" type:"path" help:"The configuration. Default: weir.yaml."`
+	Policy string `default:"on" enum:"on,off" help:"off: let everything through and only record. The exposure is then unbounded."`
+	JSON   bool   `name:"json" help:"Log in JSON."`
+}
+
+func (serveCommand) Help() string {
+	return `Stands before the service that weir.yaml names, and guards what leaves it. The policy is read again when its file changes, or on SIGHUP; a policy with a mistake is refused and the old one stays in force. SIGUSR1 prints a fresh link to the console. SIGINT and SIGTERM let running exchanges finish.
+
+Examples:
+  weir serve
+  weir serve --config /etc/weir/weir.yaml
+  weir serve --policy off        # look first: everything passes, and is recorded`
+}
+
+func (c *serveCommand) Run(s *streams) error {
+	cfg, err := loadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	mode := guard.Enforce
+	if c.Policy == "off" {
+		mode = guard.Off
+	}
+	var handler slog.Handler = slog.NewTextHandler(s.err, nil)
+	if c.JSON {
+		handler = slog.NewJSONHandler(s.err, nil)
+	}
+	srv, err := newServer(cfg, mode, slog.New(handler))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.err, "Weir stands at %s before %s\n", srv.URL(), cfg.Upstream)
+	if mode == guard.Off {
+		fmt.Fprintln(s.err, "The policy is off: everything passes, and the exposure is unbounded.")
+	}
+	if srv.console != nil {
+		fmt.Fprintf(s.err, "Console, once and within 15 minutes: %s\n", srv.console.Link())
+	}
+	return srv.run(s.ctx)
+}
+
+// server is one running Weir: every room, wired.
+type server struct {
+	cfg     *config
+	log     *slog.Logger
+	state   *state
+	auth    *identity.Authenticator
+	guard   *guard.Guard
+	watch   *watch.Watch
+	console *console.Console // nil: none configured
+	http    *http.Server
+	listen  net.Listener
+}
+
+// newServer opens the state, restores what was taken and held, and listens; run
+// then serves. Whoever calls newServer calls run, which closes everything.
+func newServer(cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err error) {
+	s := &server{cfg: cfg, log: log}
+	rules, err := loadPolicy(cfg.Policy)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	finder, err := inspect.New(inspect.Config{Countries: cfg.Limits.Countries})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if s.auth, err = identity.New(cfg.Identity, log); err != nil {
+		return nil, usageError{fmt.Errorf("identity: %w", err)}
+	}
+	upstream, err := url.Parse(cfg.Upstream)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("upstream: %w", err)}
+	}
+	if s.state, err = openState(cfg.State, cfg.Node, log); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.state.close())
+		}
+	}()
+	s.guard, err = guard.New(guard.Config{
+		Policy: rules, Inspect: finder, Ledger: s.state.ledger, Subjects: s.state.subjects, Mode: mode, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err = s.guard.Restore(context.Background()); err != nil {
+		return nil, err
+	}
+	s.watch = watch.New(watch.Config{Rules: rules.Watch(), Log: s.state.ledger, Logger: log, Node: cfg.Node})
+	door, err := inbound.New(inbound.Config{
+		Upstream: upstream, Guard: s.guard, Auth: s.auth, Log: log, MaxSegment: cfg.Limits.Segment,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.http = door.Server()
+	if s.http.TLSConfig, err = cfg.TLS.load(s.auth.ClientCAs()); err != nil {
+		return nil, usageError{err}
+	}
+	if s.listen, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if cfg.Console != "" {
+		if s.console, err = console.New(console.Config{Source: (*consoleSource)(s), Listen: cfg.Console, Logger: log}); err != nil {
+			return nil, errors.Join(fmt.Errorf("console: %w", err), s.listen.Close())
+		}
+	}
+	return s, nil
+}
+
+// URL gives where clients reach the door.
+func (s *server) URL() string {
+	scheme := "http"
+	if s.http.TLSConfig != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + s.listen.Addr().String()
+}
+
+// drain is how long exchanges may take to finish when the server is asked to end.
+const drain = 20 * time.Second
+
+// run serves until ctx ends or something fails that must not fail; then it lets
+// exchanges finish, and only after the last of them stops what they stand on.
+func (s *server) run(ctx context.Context) error {
+	// The rooms behind the door end after it: the ledger last, since all write to it.
+	behind, stopBehind := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBehind()
+	ledgerCtx, stopLedger := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLedger()
+	ledgerDone := make(chan error, 1)
+	go func() { ledgerDone <- s.state.ledger.Run(ledgerCtx) }()
+
+	if err := s.record(ledgerCtx, &ledger.Entry{Kind: ledger.Start, Policy: s.guard.Policy().Version(), Text: modeText(s.guard.Mode())}); err != nil {
+		stopLedger()
+		return errors.Join(err, <-ledgerDone, s.listen.Close(), s.state.close())
+	}
+	front, ctx := errgroup.WithContext(ctx)
+	rooms, behind := errgroup.WithContext(behind)
+	rooms.Go(func() error { return s.guard.Run(behind) })
+	rooms.Go(func() error { return s.watch.Run(behind) })
+	rooms.Go(func() error { return s.auth.Run(behind) })
+	if s.console != nil {
+		rooms.Go(func() error { return s.console.Run(behind) })
+	}
+	front.Go(func() error { s.followPolicy(ctx); return nil })
+	front.Go(func() error {
+		if s.http.TLSConfig != nil {
+			return served(s.http.ServeTLS(s.listen, "", ""))
+		}
+		return served(s.http.Serve(s.listen))
+	})
+	front.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-behind.Done(): // a room has failed: no exchange may go on without it
+		}
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		defer cancel()
+		if err := s.http.Shutdown(late); err != nil {
+			s.log.Warn("exchanges were cut off at the end", "after", drain)
+			return s.http.Close()
+		}
+		return nil
+	})
+	err := front.Wait()
+	stopBehind()
+	err = errors.Join(err, rooms.Wait())
+	_ = s.record(ledgerCtx, &ledger.Entry{Kind: ledger.Stop})
+	stopLedger()
+	return errors.Join(err, <-ledgerDone, s.state.close())
+}
+
+func served(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func (s *server) record(ctx context.Context, e *ledger.Entry) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if _, err := s.state.ledger.Append(ctx, e); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	return nil
+}
+
+func modeText(m guard.Mode) string {
+	if m == guard.Off {
+		return "policy off"
+	}
+	return "policy enforced"
+}
+
+// followPolicy puts the policy in force anew when its file changes or on SIGHUP,
+// and prints a console link on SIGUSR1. A policy with a mistake changes nothing.
+func (s *server) followPolicy(ctx context.Context) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1)
+	defer signal.Stop(signals)
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	stamp := fileStamp(s.cfg.Policy)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case sig := <-signals:
+			if sig == syscall.SIGUSR1 {
+				if s.console != nil {
+					fmt.Fprintf(os.Stderr, "Console, once and within 15 minutes: %s\n", s.console.Link())
+				}
+				continue
+			}
+		case <-tick.C:
+			now := fileStamp(s.cfg.Policy)
+			if now == stamp {
+				continue
+			}
+			stamp = now
+		}
+		s.reload(ctx)
+	}
+}
+
+func (s *server) reload(ctx context.Context) {
+	rules, err := loadPolicy(s.cfg.Policy)
+	if err != nil {
+		s.log.Error("policy not reloaded, the old one stays in force", "err", err)
+		_ = s.record(ctx, &ledger.Entry{Kind: ledger.Staff, Policy: s.guard.Policy().Version(), Text: "a policy with mistakes was refused"})
+		return
+	}
+	if rules.Version() == s.guard.Policy().Version() {
+		return
+	}
+	if err := s.guard.SetPolicy(ctx, rules); err != nil {
+		s.log.Error("policy not reloaded, the old one stays in force", "err", err)
+		return
+	}
+	s.watch.SetRules(rules.Watch())
+	s.log.Info("policy reloaded", "version", rules.Version())
+}
+
+// fileStamp tells versions of a file apart.
+func fileStamp(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(info.ModTime().UnixNano(), info.Size())
+}
+
+// load gives the configuration for HTTPS; nil: plain HTTP. Clients may show a
+// certificate of one of the authorities, if there are any.
+func (t tlsConfig) load(authorities *x509.CertPool) (*tls.Config, error) {
+	if t.Certificate == "" {
+		if authorities != nil {
+			return nil, errors.New("identity names client certificates or proxies, which are only known over HTTPS: set tls: certificate and key")
+		}
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(t.Certificate, t.Key)
+	if err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}}
+	if authorities != nil {
+		c.ClientCAs, c.ClientAuth = authorities, tls.VerifyClientCertIfGiven
+	}
+	return c, nil
+}

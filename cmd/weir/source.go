@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/getweir/weir"
+	"github.com/getweir/weir/console"
+	"github.com/getweir/weir/guard"
+	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/policy"
+	"github.com/getweir/weir/watch"
+)
+
+// consoleSource shows a server to the console.
+type consoleSource server
+
+func (s *consoleSource) Exposure() console.Exposure {
+	x := s.guard.Exposure()
+	p := s.guard.Policy()
+	shown := console.Exposure{Mode: console.Enforcing, Policy: p.Version(), Node: s.cfg.Node}
+	if x.Mode == guard.Off {
+		shown.Mode = console.Off
+		shown.Unbounded = append(shown.Unbounded, "The policy is off: everything passes.")
+	}
+	shown.Unbounded = append(shown.Unbounded, unbounded(p)...)
+	for _, r := range x.Rows {
+		row := console.Row{
+			Party: r.Party, Role: r.Role, Who: r.Who, Own: r.Own, Budget: r.Budget,
+			CouldHour: r.CouldHour, CouldDay: r.CouldDay, Denied: int64(r.Denied), Held: r.Held,
+		}
+		for lane := range r.Taken {
+			row.Taken[lane] = weir.Budget(r.Taken[lane])
+		}
+		shown.Rows = append(shown.Rows, row)
+	}
+	return shown
+}
+
+// unbounded says what Weir does not bound, the open budgets of the policy first.
+func unbounded(p *policy.Policy) (all []string) {
+	for _, open := range p.Unbounded() {
+		all = append(all, fmt.Sprintf("%s has no bound on %s customers (line %d of the policy).", open.Whose, open.Lane, open.Line))
+	}
+	return append(all,
+		"Who owns the host that Weir runs on.",
+		"The database behind the service: who reaches it past Weir takes what is there.",
+		"Whoever holds the keys in the state folder, and whoever may change the policy alone.",
+	)
+}
+
+func (s *consoleSource) Alerts() []watch.Alert { return s.watch.Alerts() }
+
+func (s *consoleSource) Holds() (all []console.Hold) {
+	for _, h := range s.guard.Holds() {
+		all = append(all, console.Hold{Party: h.Party, Reason: h.Reason, Since: h.Since, Until: h.Until})
+	}
+	return all
+}
+
+func (s *consoleSource) Ledger() console.LedgerStatus {
+	st := s.state.ledger.Status()
+	shown := console.LedgerStatus{
+		Entries: st.Entries, Bytes: st.Bytes,
+		CheckpointSize: st.Checkpoint.Size, CheckpointRoot: st.Checkpoint.Root, CheckpointTime: st.Checkpoint.Time,
+	}
+	if st.Err != nil {
+		shown.Failed = st.Err.Error()
+	}
+	return shown
+}
+
+func (s *consoleSource) Replay(from int64, fn func(int64, *ledger.Entry) error) error {
+	return s.state.ledger.Replay(from, fn)
+}
+
+func (s *consoleSource) Follow(ctx context.Context, from int64, fn func(int64, *ledger.Entry) error) error {
+	return s.state.ledger.Follow(ctx, from, fn)
+}
+
+func (s *consoleSource) Verify(ctx context.Context, progress func(done, of int64)) (console.Verification, error) {
+	report, err := ledger.Verify(filepath.Join(s.cfg.State, "ledger"), ledger.VerifyOptions{Progress: progress})
+	if report == nil {
+		return console.Verification{}, err
+	}
+	return console.Verification{OK: err == nil, Entries: report.Entries, Text: report.String()}, nil
+}
+
+func (s *consoleSource) Lift(ctx context.Context, party weir.Party, by, reason string) error {
+	_, err := s.state.ledger.Append(ctx, &ledger.Entry{Kind: ledger.Lift, Party: party.String(), Principal: by, PrincipalKind: weir.Staff, Text: reason})
+	return err
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/store/sqlite"
+)
+
+// state is the folder that a node keeps:
+//
+//	ledger/            the log, which may be copied and shown to auditors
+//	subjects.db        which identifier has which pseudonym
+//	keys/ledger.key    signs checkpoints
+//	keys/subjects.key  keys the subject directory's hashes
+//	keys/names.key     keys the pseudonyms of staff names
+//
+// It is made once, by createState, and opened by openState, which never makes
+// it: a folder that has vanished is a loss to be looked into, not a fresh start.
+type state struct {
+	ledger   *ledger.Log
+	store    *sqlite.Store
+	subjects *sqlite.Subjects
+}
+
+const namesKeyFile = "keys/names.key"
+
+// createState makes the folder and everything in it. It refuses one that exists
+// and holds something.
+func createState(dir, node string) (err error) {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%s exists and is not empty", dir)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "keys"), 0o700); err != nil {
+		return err
+	}
+	key, secret, err := ledger.GenerateKey("weir.example/" + node)
+	if err != nil {
+		return err
+	}
+	for file, content := range map[string]string{
+		"keys/ledger.key":   secret + "\n",
+		"keys/subjects.key": randomHex(32) + "\n",
+		namesKeyFile:        randomHex(32) + "\n",
+	} {
+		if err := writeNew(filepath.Join(dir, file), []byte(content), 0o600); err != nil {
+			return err
+		}
+	}
+	log, err := ledger.Create(filepath.Join(dir, "ledger"), ledger.Options{Key: key, Node: node})
+	if err != nil {
+		return err
+	}
+	if err := log.Close(); err != nil {
+		return err
+	}
+	db, err := sqlite.Create(filepath.Join(dir, "subjects.db"))
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}
+
+// openState opens what createState made, repairing a torn tail of the ledger.
+func openState(dir, node string, logger *slog.Logger) (*state, error) {
+	key, err := readLedgerKey(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s holds no state of Weir. If this is the first start, make it with: weir init. If it is not, the ledger is lost: restore it from a copy", dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	log, err := ledger.Open(filepath.Join(dir, "ledger"), ledger.Options{Key: key, Node: node, Log: logger})
+	if err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	store, subjects, err := openSubjects(dir)
+	if err != nil {
+		log.Close()
+		return nil, err
+	}
+	return &state{ledger: log, store: store, subjects: subjects}, nil
+}
+
+// openSubjects opens the subject directory alone, which the command line may do
+// beside a running server.
+func openSubjects(dir string) (*sqlite.Store, *sqlite.Subjects, error) {
+	key, err := readHexKey(filepath.Join(dir, "keys/subjects.key"))
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := sqlite.Open(filepath.Join(dir, "subjects.db"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("open subject directory: %w", err)
+	}
+	return store, store.Subjects(key), nil
+}
+
+func (s *state) close() error { return errors.Join(s.ledger.Close(), s.store.Close()) }
+
+func readLedgerKey(dir string) (ledger.Key, error) {
+	secret, err := os.ReadFile(filepath.Join(dir, "keys/ledger.key"))
+	if err != nil {
+		return ledger.Key{}, err
+	}
+	return ledger.ParseKey(strings.TrimSpace(string(secret)))
+}
+
+func readHexKey(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != 32 {
+		return nil, fmt.Errorf("%s: must hold 64 hexadecimal digits", path)
+	}
+	return key, nil
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b) // never fails (crypto/rand, Go 1.24)
+	return hex.EncodeToString(b)
+}
+
+// writeNew writes a file that must not exist yet.
+func writeNew(path string, content []byte, mode os.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Sync(), f.Close())
+}
