@@ -223,7 +223,7 @@ func TestChromium(t *testing.T) {
 	)
 	for _, size := range []struct{ width, height int64 }{{1280, 900}, {400, 800}} {
 		for _, scheme := range []string{"light", "dark"} {
-			run(t, ctx, "dress", dress(size.width, size.height, scheme), does(`scrollTo(0, 0)`), chromedp.Sleep(1500*time.Millisecond))
+			run(t, ctx, "dress", dress(size.width, size.height, scheme), does(`scrollTo(0, 0)`), chromedp.Sleep(300*time.Millisecond))
 			shoot(fmt.Sprintf("%s-%d", scheme, size.width))
 			if poor := read[[]string](t, ctx, contrast); len(poor) > 0 {
 				t.Errorf("%s at %d: too little contrast: %q", scheme, size.width, poor)

@@ -42,6 +42,8 @@ var ErrNotLoopback = errors.New("the console listens on a loopback address only"
 // How the console keeps its pace.
 const (
 	tick         = 250 * time.Millisecond // between two looks at what has changed
+	busyRate     = 40                     // exchanges a second that are too many to read
+	busyTicks    = 4                      // above it, the lists of exchanges follow every so many ticks
 	backlog      = 5000                   // entries read at start, to fill the page
 	beat         = 5 * time.Second        // between signs of life to a browser
 	writeTimeout = 5 * time.Second        // for a browser to take what it is sent
@@ -245,17 +247,19 @@ func (c *Console) askVerify() {
 func (c *Console) refresh(ctx context.Context) {
 	beats := time.NewTicker(tick)
 	defer beats.Stop()
-	for {
+	for n := 0; ; n++ {
+		all := n%busyTicks == 0
 		select {
 		case <-ctx.Done():
 			return
 		case <-beats.C:
 		case <-c.live.arrived:
+			all = true
 		}
 		if c.live.empty() {
 			continue
 		}
-		if err := c.render(); err != nil {
+		if err := c.render(all); err != nil {
 			c.logger.Error("console could not render", "error", err)
 		}
 	}

@@ -57,12 +57,15 @@ func (h *hub) leave(wake chan struct{}) {
 	delete(h.wake, wake)
 }
 
-// publish makes the given states the newest, where they differ. All browsers
+// publish makes the given states the newest, where they are given and differ. All browsers
 // wake: one that has just come has seen nothing yet.
 func (h *hub) publish(html *[len(regions)][]byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for i := range regions {
+		if html[i] == nil {
+			continue // as it was
+		}
 		if h.version[i] == 0 || !bytes.Equal(h.html[i], html[i]) {
 			h.html[i] = html[i]
 			h.version[i]++

@@ -121,6 +121,9 @@ func TestSlowBrowser(t *testing.T) {
 	}
 	for i := range 1000 {
 		var html [len(regions)][]byte
+		for r := range html {
+			html[r] = []byte("as ever")
+		}
 		html[0] = bytes.Repeat([]byte("a"), i+1)
 		h.publish(&html)
 	}
@@ -134,6 +137,12 @@ func TestSlowBrowser(t *testing.T) {
 	}
 	if again := h.newer(&seen); len(again) != 0 {
 		t.Errorf("and then %q", again)
+	}
+	var part [len(regions)][]byte
+	part[2] = []byte("new")
+	h.publish(&part)
+	if some := string(h.newer(&seen)); some != "event: "+regions[2]+"\ndata: new\n\n" {
+		t.Errorf("then it is sent %q", some)
 	}
 	h.leave(wake)
 	if !h.empty() {
@@ -229,7 +238,7 @@ func BenchmarkRender(b *testing.B) {
 		c.stream.observe(int64(i), e)
 	}
 	for b.Loop() {
-		if err := c.render(); err != nil {
+		if err := c.render(true); err != nil {
 			b.Fatal(err)
 		}
 	}

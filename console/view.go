@@ -133,11 +133,16 @@ func copies(xs []*exchange) []*exchange {
 	return all
 }
 
-// render makes the newest state of each region and publishes it.
-func (c *Console) render() error {
+// render makes the newest state of the regions and publishes it. Unless all are
+// wanted, the lists of exchanges are left out while they change faster than
+// anybody reads: they are what costs a browser most.
+func (c *Console) render(all bool) error {
 	v := c.page("")
 	var html [len(regions)][]byte
 	for i, name := range regions {
+		if !all && v.Rate.Now > busyRate && (name == "exchanges" || name == "denied") {
+			continue
+		}
 		var b bytes.Buffer
 		if err := c.pages.ExecuteTemplate(&b, name, v); err != nil {
 			return err
