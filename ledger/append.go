@@ -59,6 +59,20 @@ type batch struct {
 	times  []int  // where the eight bytes of each one's time are
 	leaves []tlog.Hash
 	rank   int64 // position in the group of the first
+
+	random [32 * 16]byte // for salts, drawn for several at once
+	unused int           // how many bytes at its end are
+}
+
+// salt fills in a salt that was never used.
+func (b *batch) salt(to *[16]byte) {
+	if b.unused < len(to) {
+		rand.Read(b.random[:])
+		b.unused = len(b.random)
+	}
+	at := len(b.random) - b.unused
+	b.unused -= copy(to[:], b.random[at:])
+	clear(b.random[at : at+len(to)])
 }
 
 // Append records entries, in order and one behind the other, and returns when
@@ -130,7 +144,7 @@ func (l *Log) encode(entries []*Entry) (*batch, error) {
 	b.frames, b.ends, b.times, b.leaves = b.frames[:0], b.ends[:0], b.times[:0], b.leaves[:0]
 	now := l.o.now()
 	for _, e := range entries {
-		rand.Read(e.Salt[:])
+		b.salt(&e.Salt)
 		if e.Time.IsZero() {
 			e.Time = now
 		}

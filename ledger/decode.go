@@ -38,6 +38,15 @@ func (r *decoder) fail(what string) {
 
 // head reads a head of the wanted major type, in its shortest form only.
 func (r *decoder) head(major byte) uint64 {
+	if len(r.b) > 0 && r.b[0]-major < 24 { // nearly always: the value is in the head
+		v := r.b[0] - major
+		r.b = r.b[1:]
+		return uint64(v)
+	}
+	return r.longHead(major)
+}
+
+func (r *decoder) longHead(major byte) uint64 {
 	if len(r.b) == 0 {
 		r.fail("ends early")
 		return 0
@@ -50,9 +59,6 @@ func (r *decoder) head(major byte) uint64 {
 	var v, least uint64
 	n := 1
 	switch h &= 0x1f; {
-	case h < 24:
-		r.b = r.b[1:]
-		return uint64(h)
 	case h > 27:
 		r.fail("holds a reserved or indefinite length")
 		return 0
@@ -286,10 +292,18 @@ func (r *decoder) field(key uint64, e *Entry) {
 			e.Subjects = make([]Taken, 0, n)
 		}
 		for ; n > 0 && r.err == nil; n-- {
+			// Nearly all of a long entry is these: a tuple head, a head for 16
+			// bytes, the bytes, a set of lanes. The short way is for lanes
+			// below 24, the long one for the rest and for what is malformed.
 			var t Taken
-			r.tuple(2)
-			r.fixed(t.Subject[:])
-			t.Lanes = weir.Lanes(r.uint(maxByte))
+			if b := r.b; len(b) >= 19 && b[0] == majorArray|2 && b[1] == majorBytes|16 && b[18] < 24 {
+				t = Taken{Subject: weir.Subject(b[2:18]), Lanes: weir.Lanes(b[18])}
+				r.b = b[19:]
+			} else {
+				r.tuple(2)
+				r.fixed(t.Subject[:])
+				t.Lanes = weir.Lanes(r.uint(maxByte))
+			}
 			if r.keep {
 				e.Subjects = append(e.Subjects, t)
 			}

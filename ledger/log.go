@@ -99,6 +99,7 @@ type Log struct {
 	signed int64  // size of the last checkpoint
 	past   file   // the history file
 	pastAt int64  // its length
+	served int64  // entries in the group before
 	buf    []byte // the buffer of the group before, to be used again
 
 	mu      sync.Mutex

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -55,12 +56,14 @@ func (l *Log) Run(ctx context.Context) (err error) {
 // commit makes the pending group durable and lets its callers go. Its error has
 // stopped the log.
 func (l *Log) commit() error {
+	l.gather()
 	l.mu.Lock()
 	g := l.pending
 	if g.n == 0 {
 		l.mu.Unlock()
 		return nil
 	}
+	l.served = g.n
 	l.pending = newGroup()
 	l.pending.buf, l.buf = l.buf[:0], nil
 	v := l.view
@@ -93,6 +96,21 @@ func (l *Log) commit() error {
 	close(g.done)
 	close(grown)
 	return nil
+}
+
+// gather lets those come in whom the commit before has let go, who are likely to
+// be back at once: else they would always just miss a sync, and wait for two. It
+// waits for nobody who is not already running.
+func (l *Log) gather() {
+	for before := int64(-1); ; runtime.Gosched() {
+		l.mu.Lock()
+		n := l.pending.n
+		l.mu.Unlock()
+		if n >= l.served || n == before {
+			return
+		}
+		before = n
+	}
 }
 
 // write appends frames to the last segment, or to a new one where that is full,
