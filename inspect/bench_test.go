@@ -61,14 +61,13 @@ func BenchmarkDense(b *testing.B)     { benchmark(b, weir.JSON, dense()) }
 func BenchmarkRecord(b *testing.B)    { benchmark(b, weir.JSON, []byte(customer)) }
 func BenchmarkLog(b *testing.B)       { benchmark(b, weir.Text, text()) }
 
-func BenchmarkClassify(b *testing.B) {
+func BenchmarkMark(b *testing.B) {
 	t := catalogue()
 	b.SetBytes(int64(len(t)))
-	var m marks
-	var tail [64]byte
+	var ms [batch]marks
 	for b.Loop() {
-		for off := 0; off < len(t); off += 64 {
-			classify(block(t, off, &tail), &m)
+		for off := 0; off < len(t); off += batchBytes {
+			mark(t, off, &ms)
 		}
 	}
 }

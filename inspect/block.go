@@ -25,7 +25,27 @@ const (
 // gather moves the top bits of the eight bytes of x into the lowest byte.
 func gather(x uint64) uint64 { return (x >> 7) * 0x0102040810204080 >> 56 }
 
-// classify marks the block b, eight bytes at a time. Each byte is compared
+// batch is how many blocks are marked at a time.
+const batch = 32
+
+// batchBytes is how many bytes that is.
+const batchBytes = 64 * batch
+
+// mark marks the blocks of t[off:], as many as ms holds. What lies behind the end
+// counts as zeros.
+func mark(t []byte, off int, ms *[batch]marks) {
+	n := min((len(t)-off)/64, batch)
+	if n > 0 {
+		classifyAll(t[off:off+64*n], ms[:n])
+	}
+	if n < batch && off+64*n < len(t) {
+		var tail [64]byte
+		copy(tail[:], t[off+64*n:])
+		classifyAll(tail[:], ms[n:n+1])
+	}
+}
+
+// classify marks the block b, eight bytes at a time, on any machine. Each byte is compared
 // without carries between bytes: with its top bit cleared, adding 0x7f sets the
 // top bit unless the byte is zero, and adding 0x80-n sets it from n up.
 func classify(b *[64]byte, m *marks) {
@@ -66,25 +86,27 @@ func classify(b *[64]byte, m *marks) {
 	}
 }
 
-// block gives the 64 bytes at b[off:], with zeros after the end.
-func block(b []byte, off int, tail *[64]byte) *[64]byte {
-	if off+64 <= len(b) {
-		return (*[64]byte)(b[off:])
-	}
-	*tail = [64]byte{}
-	copy(tail[:], b[off:])
-	return tail
-}
-
 // A sieve turns marks into triggers: places where a scanner should look. It
 // holds what the blocks before contribute to patterns that cross an edge. A
 // pattern is marked at its last byte, so that it looks backwards only.
 type sieve struct {
-	digit, low, colon, joint, run3, run6, thrice uint64 // of the block before
+	digit, low, colon, joint, run3, run6, twice uint64 // of the block before
 }
 
 // back gives cur moved n bytes on, with what moves in from the block before.
 func back(cur, prev uint64, n int) uint64 { return cur<<n | prev>>(64-n) }
+
+// within5 marks the one to five bytes after those marked in cur, and in prev, the
+// block before.
+func within5(cur, prev uint64) uint64 {
+	m := cur << 1
+	m |= m << 1
+	m |= m<<2 | cur<<5
+	p := prev >> 59
+	p |= p >> 1
+	p |= p >> 2
+	return m | p | p>>4
+}
 
 // A place where something may be:
 //   - the sixth and later digits in a row (phones, cards, IBANs);
@@ -107,24 +129,22 @@ func (s *sieve) triggers(m *marks) (trig, long uint64) {
 	joint := d & low1 & (back(d, s.digit, 2) | back(m.low, s.low, 2)&back(d, s.digit, 3))
 	pair := uint64(0)
 	if joint != 0 {
-		for n := 2; n <= 7; n++ {
-			pair |= back(joint, s.joint, n)
+		// Two to seven bytes on.
+		pair = joint << 2
+		pair |= pair << 1
+		pair |= pair<<2 | joint<<6 | joint<<7
+		if s.joint>>57 != 0 {
+			for n := 2; n <= 7; n++ {
+				pair |= s.joint >> (64 - n)
+			}
 		}
 		pair &= joint
 	}
 	var second, third uint64
-	if m.colon != 0 {
-		c := m.colon
-		for n := 1; n <= 5; n++ {
-			second |= back(c, s.colon, n)
-		}
-		second &= c
-		for n := 1; n <= 5; n++ {
-			third |= back(second, s.thrice, n)
-		}
-		third &= second
+	if c := m.colon; c != 0 {
+		second = c & within5(c, s.colon)
 		// "::" counts by itself.
-		third |= c & back(c, s.colon, 1)
+		third = second&within5(second, s.twice) | c&back(c, s.colon, 1)
 	}
 	*s = sieve{d, m.low, m.colon, joint, run3, run6, second}
 	return run6 | pair | third, long

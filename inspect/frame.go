@@ -13,17 +13,17 @@ const (
 
 // A frame is an object or array that is open.
 type frame struct {
-	kind    kind
-	start   int     // offset of its brace; -1: before the segment
+	has     set     // meanings of keys that have a value
+	inside  set     // what holds it: mHistory, mPages, mQueries
+	start   int32   // offset of its brace; -1: before the segment
+	object  int32   // number of the innermost object
+	wait    int32   // where its pending values begin
+	subject int16   // how many keys of the subject's path lead here; -1: not on it
 	parent  meaning // of the key whose value it is, through arrays
 	key     meaning // of the key that is being read; of an array: parent
-	has     set     // meanings of keys that have a value
-	subject int     // how many keys of the subject's path lead here; -1: not on it
-	on      bool    // the key being read is the next of the path
-	seen    bool    // it has been met before
-	inside  set     // what holds it: mHistory, mPages, mQueries
-	object  int     // number of the innermost object
-	wait    int     // where its pending values begin
+	kind    kind
+	on      bool // the key being read is the next of the path
+	seen    bool // it has been met before
 }
 
 // supports are the keys beside which a bare "name" is a person's.
@@ -80,13 +80,13 @@ func (f *frame) shape() (class weir.Class, of meaning) {
 // order as a whole, and has something left in it.
 func (w *walk) tree(t []byte, f *frame, end int) {
 	class := weir.Class("")
-	object := f.object
+	object := int(f.object)
 	for _, c := range containers {
 		if f.parent == c.m && !f.inside.has(c.m) {
 			class = c.class
 			// It belongs to whom it hangs on.
 			if on := w.frames[len(w.frames)-1]; on.kind != rootFrame {
-				object = on.object
+				object = int(on.object)
 			}
 		}
 	}
@@ -97,10 +97,10 @@ func (w *walk) tree(t []byte, f *frame, end int) {
 			return
 		}
 	}
-	if class == "" || f.start < 0 || !w.live(t, f.start, end) {
+	if class == "" || f.start < 0 || !w.live(t, int(f.start), end) {
 		return
 	}
-	w.r.Findings = append(w.r.Findings, weir.Finding{Class: class, Start: f.start, End: end, Form: weir.FormTree,
+	w.r.Findings = append(w.r.Findings, weir.Finding{Class: class, Start: int(f.start), End: end, Form: weir.FormTree,
 		Confidence: weir.SureMatch, Detector: "shape", Object: object})
 }
 

@@ -26,10 +26,12 @@ package inspect
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/internal/jsonlex"
 )
 
 // ErrMalformed is given for a segment that is not written in its syntax.
@@ -122,9 +124,22 @@ func (in *Inspector) Inspect(r *Report, seg *weir.Segment, subject []string) err
 	r.Subject = r.Subject[:0]
 	r.SubjectState = Absent
 	r.Unread = 0
+	if len(seg.Body) > math.MaxInt32 || len(subject) > jsonlex.MaxDepth {
+		r.Unread = len(seg.Body)
+		return ErrMalformed
+	}
 	w := in.walks.Get().(*walk)
+	err := w.inspect(r, seg, subject)
+	in.walks.Put(w)
+	if err != nil {
+		r.Findings = r.Findings[:0]
+		r.SubjectState = Absent
+	}
+	return err
+}
+
+func (w *walk) inspect(r *Report, seg *weir.Segment, subject []string) (err error) {
 	w.start(r, seg)
-	var err error
 	switch seg.Syntax {
 	case weir.JSON:
 		if !seg.Record {
@@ -136,25 +151,17 @@ func (in *Inspector) Inspect(r *Report, seg *weir.Segment, subject []string) err
 	case weir.HTML:
 		w.html(seg.Body)
 	case weir.Header:
-		w.form, w.object = weir.FormText, -1
 		w.value(headerMeaning(seg.Name), seg.Body, 0, len(seg.Body))
 		w.resolve(&w.frames[0])
 	default:
-		w.form, w.object = weir.FormText, -1
 		w.scan(seg.Body, 0, len(seg.Body))
 	}
 	w.r = nil
 	w.release()
-	in.walks.Put(w)
-	if err != nil {
-		r.Findings = r.Findings[:0]
-		r.SubjectState = Absent
-		return err
-	}
 	if !slices.IsSortedFunc(r.Findings, order) {
 		slices.SortStableFunc(r.Findings, order)
 	}
-	return nil
+	return err
 }
 
 func order(a, b weir.Finding) int {

@@ -22,6 +22,8 @@ type reader struct {
 	// measured once.
 	str, strEnd int
 	strEscaped  bool
+
+	blocks [batch]marks // undoing a string marks others, so these are apart
 }
 
 // json reads t, a whole value or a piece of a document under path.
@@ -74,13 +76,14 @@ func (r *reader) run() bool {
 	if !r.lone() {
 		return false
 	}
-	var tail [64]byte
-	var m marks
 	var s sieve
 	var escape, open uint64 // carried over: the first byte is escaped; we are in a string (all bits)
 	q1, q2 := -1, -1        // the last quote and the one before, of the blocks before
 	for off := 0; off < len(t); off += 64 {
-		classify(block(t, off, &tail), &m)
+		if off%batchBytes == 0 {
+			mark(t, off, &r.blocks)
+		}
+		m := &r.blocks[off/64%batch]
 		quote := m.quote
 		var hidden uint64
 		if m.slash|escape != 0 {
@@ -90,13 +93,14 @@ func (r *reader) run() bool {
 		}
 		in := inside(quote) ^ open
 		open = uint64(int64(in) >> 63)
-		trig, long := s.triggers(&m)
+		outside := (m.brace | m.colon) &^ in
+		m.colon &= in
+		trig, long := s.triggers(m)
 		trig |= m.sign | hidden
 		if m.high != 0 {
 			trig |= wide(t, off, m.high)
 		}
-		marks := (m.brace | m.colon) &^ in
-		ev := marks | trig&in | long&^in
+		ev := outside | trig&in | long&^in
 		if r.next > off {
 			if r.next-off >= 64 {
 				ev = 0
@@ -111,7 +115,7 @@ func (r *reader) run() bool {
 			if p < r.next {
 				continue
 			}
-			if marks&(1<<i) == 0 {
+			if outside&(1<<i) == 0 {
 				if in&(1<<i) == 0 {
 					r.next = r.scalar(r.top().key, p)
 					continue
@@ -119,6 +123,10 @@ func (r *reader) run() bool {
 				start := q1
 				if q := quote & (1<<i - 1); q != 0 {
 					start = off + 63 - bits.LeadingZeros64(q)
+				}
+				if n := date(t, 0, len(t), p); n > 0 {
+					r.next, r.last = n, n
+					continue
 				}
 				if !r.inString(start+1, p) {
 					return false
@@ -212,7 +220,7 @@ func (r *reader) onPath(top *frame, a, b, v int) {
 		return
 	}
 	top.seen = true
-	if top.subject+1 < len(r.subject) || r.r.SubjectState == Duplicate {
+	if int(top.subject)+1 < len(r.subject) || r.r.SubjectState == Duplicate {
 		return
 	}
 	top.on = false
@@ -268,7 +276,7 @@ func (r *reader) take(m meaning, v int) {
 		if m == mNumber {
 			m = r.numbers()
 		}
-		r.object = top.object
+		r.object = int(top.object)
 		text := r.t[v+1 : end]
 		if r.escapes(text) {
 			text = r.fold(r.t, v+1, end, foldJSON)
@@ -316,7 +324,7 @@ func (r *reader) scalar(m meaning, p int) int {
 			return b
 		}
 	}
-	r.form, r.object = weir.FormScalar, r.top().object
+	r.form, r.object = weir.FormScalar, int(r.top().object)
 	at := span{a, b}
 	switch {
 	case m == mPhone && len(v) >= 7 && len(v) <= 15:
@@ -359,7 +367,7 @@ func (r *reader) inString(start, p int) bool {
 		r.last = max(r.last, start)
 	}
 	top := r.top()
-	r.object = top.object
+	r.object = int(top.object)
 	r.ctx = mNone
 	if after := skipSpace(r.t, r.strEnd+1); top.kind != objectFrame || after == len(r.t) || r.t[after] != ':' {
 		if r.ctx = top.key; r.ctx == mNumber {
@@ -402,7 +410,7 @@ func (r *reader) open(p int) bool {
 		return false
 	}
 	top := r.top()
-	f := frame{kind: objectFrame, start: p, parent: top.key, subject: -1, object: top.object, inside: top.inside, wait: len(r.pending)}
+	f := frame{kind: objectFrame, start: int32(p), parent: top.key, subject: -1, object: top.object, inside: top.inside, wait: int32(len(r.pending))}
 	if top.kind != rootFrame {
 		f.inside |= 1 << top.parent
 	}
@@ -412,7 +420,7 @@ func (r *reader) open(p int) bool {
 		r.elements(p + 1)
 		return true
 	}
-	f.object = r.objects
+	f.object = int32(r.objects)
 	r.objects++
 	switch {
 	case top.kind == rootFrame && top.subject == 0 && len(r.subject) > 0:
@@ -428,7 +436,7 @@ func (r *reader) open(p int) bool {
 // close reads the brace t[p].
 func (r *reader) close(p int) bool {
 	n := len(r.frames) - 1
-	f := r.frames[n]
+	f := &r.frames[n]
 	want := objectFrame
 	if r.t[p] == ']' {
 		want = arrayFrame
@@ -437,10 +445,10 @@ func (r *reader) close(p int) bool {
 		// The array around a piece may have been left out of its path.
 		return r.piece && n < r.base && want == arrayFrame
 	}
-	r.resolve(&f)
+	r.resolve(f)
 	r.frames = r.frames[:n]
 	r.base = min(r.base, n)
-	r.tree(r.t, &f, p+1)
+	r.tree(r.t, f, p+1) // f stays as it is until another is opened
 	if r.frames[n-1].kind == arrayFrame {
 		r.elements(p + 1)
 	}

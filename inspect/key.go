@@ -3,6 +3,7 @@ package inspect
 import (
 	"encoding/binary"
 	"math/bits"
+	"strings"
 )
 
 // A meaning is what a key, a column, a label or a word says about its value.
@@ -100,6 +101,9 @@ func means(key []byte) meaning {
 					return mNone // a product_name, a file_name
 				}
 			}
+			if m == mPage && i > 0 {
+				return mNone // an avatar_url
+			}
 			if m == mID && i > 0 {
 				return mOpaque
 			}
@@ -150,9 +154,11 @@ func split(buf []byte, starts *[maxWords + 1]int, key []byte) (n, end int) {
 	return n, end
 }
 
+const meaningsBits = 10
+
 // meanings remembers the meanings of the keys seen last: documents repeat their
 // keys. It is a function of the key alone, so what it holds changes no result.
-type meanings [512]struct {
+type meanings [1 << meaningsBits]struct {
 	k [4]uint64
 	n uint8
 	m meaning
@@ -161,6 +167,9 @@ type meanings [512]struct {
 // of gives what means gives for b[i:j].
 func (c *meanings) of(b []byte, i, j int) meaning {
 	n := j - i
+	if n >= 3 && !endings.may(b[j-3:j]) {
+		return mNone
+	}
 	if n > 32 || n == 0 || i+32 > len(b) {
 		return means(b[i:j])
 	}
@@ -178,10 +187,47 @@ func (c *meanings) of(b []byte, i, j int) meaning {
 		}
 	}
 	h := (k[0]^bits.RotateLeft64(k[1], 29)^bits.RotateLeft64(k[2], 47)^bits.RotateLeft64(k[3], 13))*0x9e3779b97f4a7c15 + uint64(n)*0xc2b2ae3d27d4eb4f
-	e := &c[h>>(64-9)]
+	e := &c[h>>(64-meaningsBits)]
 	if e.k == k && int(e.n) == n {
 		return e.m
 	}
 	e.k, e.n, e.m = k, uint8(n), means(b[i:j])
 	return e.m
+}
+
+// A tailSet holds the last three letters that the words of keys can have, five bits
+// a letter: most keys have other ones and need no closer look.
+type tailSet [1 << 15 / 64]uint64
+
+// endings are those of the phrases.
+var endings = tails(phrases)
+
+func tails(phrases map[string]meaning) (s tailSet) {
+	for p := range phrases {
+		word := p[strings.LastIndexByte(p, '_')+1:]
+		// What comes before a word of one or two letters can be anything.
+		switch k := len(word); k {
+		default:
+			s.add(tail(word[k-3], word[k-2], word[k-1]))
+		case 2:
+			for c := range 32 {
+				s.add(tail(byte(c), word[0], word[1]))
+			}
+		case 1:
+			for c := range 1 << 10 {
+				s.add(tail(byte(c>>5), byte(c), word[0]))
+			}
+		}
+	}
+	return s
+}
+
+func tail(a, b, c byte) int { return int(a&31)<<10 | int(b&31)<<5 | int(c&31) }
+
+func (s *tailSet) add(i int) { s[i>>6] |= 1 << (i & 63) }
+
+// may reports whether a key that ends in the three bytes of t may mean something.
+func (s *tailSet) may(t []byte) bool {
+	i := tail(t[0], t[1], t[2])
+	return s[i>>6]&(1<<(i&63)) != 0 || !alpha(t[2]) && t[2] < 0x80
 }

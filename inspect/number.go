@@ -43,10 +43,26 @@ func gap(t []byte, i, hi int) (sep byte, next int) {
 // phones within t[lo:hi], and gives where to go on.
 func (w *walk) number(t []byte, lo, hi, p int) int {
 	if n := date(t, lo, hi, p); n > 0 {
+		w.last = n
 		return n
+	}
+	// Digits with letters around them are a part of an account number or of nothing
+	// that is looked for here (a hash, a UUID).
+	from, to, letters := p, p+1, false
+	for ; from > lo && alnum(t[from-1]); from-- {
+		letters = letters || !digit(t[from-1])
+	}
+	for ; to < hi && alnum(t[to]); to++ {
+		letters = letters || !digit(t[to])
+	}
+	if letters && to-from > 4 && !(alpha(t[from]) && alpha(t[from+1])) {
+		return to
 	}
 	if end, ok := w.iban(t, lo, hi, p); ok {
 		return end
+	}
+	if letters {
+		return to
 	}
 	// Back to the first run, over a bounded stretch.
 	a := p
@@ -79,6 +95,7 @@ func (w *walk) number(t []byte, lo, hi, p int) int {
 		todo = n - 6
 		end = runs[todo].a
 	}
+	w.near, w.nearKnown = mNone, false
 	for k := 0; k < todo; {
 		if used := w.runs(t, lo, hi, runs[k:n]); used > 0 {
 			k += used

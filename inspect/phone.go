@@ -167,45 +167,51 @@ func (w *walk) national(t []byte, lo, hi int, runs []run) int {
 	}
 	used, digits := 0, 0
 	for i, r := range runs {
-		if i > 0 && r.sep == '(' || digits+r.len() > 15 {
+		if i > 0 && r.sep == '(' || digits+r.len() > 15 || i == maxGroups {
 			break
 		}
 		used, digits = i+1, digits+r.len()
 	}
-	for ; used > 0; used-- {
+	if digits < 7 {
+		return 0
+	}
+	// The words beside the first of the runs are beside them all.
+	if !w.nearKnown {
+		w.near, w.nearKnown = w.beside(t, lo, first.a), true
+	}
+	said := context == mPhone || w.near == mPhone
+	for ; digits >= 7; used-- {
 		a, b := first.a, runs[used-1].b
-		if digits >= 7 && standsAlone(t, lo, hi, a, b) {
-			c := weir.Unsure
-			switch {
-			case w.layout(t, lo, runs[:used], digits):
-				c = weir.LikelyMatch
-			case used == 1 && context != mPhone && digits > 12:
-				return 0
-			}
-			if context == mPhone || w.beside(t, lo, a) == mPhone {
+		if (said || w.layout(t, lo, runs, used, digits)) && standsAlone(t, lo, hi, a, b) {
+			c := weir.LikelyMatch
+			if said {
 				c = weir.SureMatch
 			}
-			if c != weir.Unsure {
-				if a > lo && t[a-1] == '(' {
-					a--
-				}
-				w.emit(Phone, a, b, c, false, "phone-national")
-				return used
+			if a > lo && t[a-1] == '(' {
+				a--
 			}
+			w.emit(Phone, a, b, c, false, "phone-national")
+			return used
 		}
 		digits -= runs[used-1].len()
 	}
 	return 0
 }
 
-// layout reports whether the runs are laid out as national numbers of the
-// enabled countries are, in a manner that dates, prices and ids are not.
-func (w *walk) layout(t []byte, lo int, runs []run, digits int) bool {
+// maxGroups is into how many groups a phone number is divided at most.
+const maxGroups = 6
+
+// layout reports whether the first runs, as many as used, are laid out as national
+// numbers of the enabled countries are, in a manner that dates, prices and ids are
+// not; and are no part of a longer row of numbers.
+func (w *walk) layout(t []byte, lo int, runs []run, used, digits int) bool {
 	on := w.in.countries
 	var n [5]int
-	if len(runs) < 2 || len(runs) > len(n) {
+	if used < 2 || used > len(n) || runs[0].sep != 0 && runs[0].sep == runs[1].sep ||
+		used < len(runs) && runs[used].sep == runs[used-1].sep {
 		return false
 	}
+	runs = runs[:used]
 	for i, r := range runs {
 		n[i] = r.len()
 	}

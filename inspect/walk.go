@@ -13,10 +13,12 @@ type walk struct {
 	in *Inspector
 	r  *Report
 
-	form   weir.Form // how what is being read is written
-	object int       // the object that it is in
-	ctx    meaning   // what its key says
-	last   int       // what comes before this offset has been used up
+	form      weir.Form // how what is being read is written
+	object    int       // the object that it is in
+	ctx       meaning   // what its key says
+	near      meaning   // what the words beside the numbers being read say
+	nearKnown bool
+	last      int // what comes before this offset has been used up
 
 	// While an undone value is read: where each byte of it, and its end, was in
 	// the body. nil: the body itself is being read.
@@ -29,7 +31,8 @@ type walk struct {
 	blanks  []span // trees known to hold blanks only, apart and in order
 	objects int
 
-	keys meanings
+	keys  meanings
+	marks [batch]marks // of the blocks being read
 }
 
 // A span is the bytes [a, b) of the body.
@@ -93,14 +96,17 @@ func (w *walk) whole(class weir.Class, a, b int, c weir.Confidence, checked bool
 // scan reads t[lo:hi] as text, where nothing says what it is but w.ctx.
 func (w *walk) scan(t []byte, lo, hi int) {
 	t = t[:hi]
-	var tail [64]byte
-	var m marks
 	var s sieve
 	next := lo
 	w.last = max(w.last, lo)
+	ahead := 0
 	for off := lo; off < hi; off += 64 {
-		classify(block(t, off, &tail), &m)
-		ev, _ := s.triggers(&m)
+		if ahead == 0 {
+			mark(t, off, &w.marks)
+		}
+		m := &w.marks[ahead]
+		ahead = (ahead + 1) % batch
+		ev, _ := s.triggers(m)
 		ev |= m.sign
 		if m.high != 0 && w.origin == nil {
 			ev |= wide(t, off, m.high)
@@ -275,6 +281,9 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 		}
 		if i == floor && floor > lo && wordByte(t[i-1]) {
 			return mNone // cut off
+		}
+		if digit(t[i]) {
+			continue
 		}
 		n := copy(buf[:], t[i:end])
 		for k, c := range buf[:n] {
