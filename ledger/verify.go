@@ -70,7 +70,7 @@ type Break struct {
 	What     string // a sentence
 }
 
-func (b Break) String() string {
+func (b *Break) String() string {
 	where := fmt.Sprintf("entry %d", b.From)
 	if b.To > b.From+1 {
 		where = fmt.Sprintf("entries %d to %d", b.From, b.To-1)
@@ -82,10 +82,10 @@ func (b Break) String() string {
 }
 
 // SelfAttested reports whether nobody but the log's own key vouches for it.
-func (r VerifyReport) SelfAttested() bool { return len(r.Cosigners) == 0 }
+func (r *VerifyReport) SelfAttested() bool { return len(r.Cosigners) == 0 }
 
 // String says in plain words what was found.
-func (r VerifyReport) String() string {
+func (r *VerifyReport) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "log %s: %d entries", r.Origin, r.Entries)
 	if r.Break == nil {
@@ -119,11 +119,11 @@ func (r VerifyReport) String() string {
 // It fails with ErrBroken where something does not hold, and the report says
 // where; with ErrKey where the key is missing or is not the log's; and with other
 // errors where files cannot be read.
-func Verify(dir string, o VerifyOptions) (VerifyReport, error) {
+func Verify(dir string, o VerifyOptions) (*VerifyReport, error) {
 	if o.disk == nil {
 		o.disk = osDisk{}
 	}
-	v := &verification{dir: dir, o: o}
+	v := &verification{dir: dir, o: o, report: &VerifyReport{}}
 	err := v.run()
 	if err == nil && v.report.Break != nil {
 		err = fmt.Errorf("%w: %s", ErrBroken, v.report.Break)
@@ -138,7 +138,7 @@ func Verify(dir string, o VerifyOptions) (VerifyReport, error) {
 type verification struct {
 	dir    string
 	o      VerifyOptions
-	report VerifyReport
+	report *VerifyReport
 
 	claims []claim // sorted by size
 	tree   frontier

@@ -42,7 +42,7 @@ func newSpecimen(t testing.TB, salt int) *specimen {
 	return s
 }
 
-func (s *specimen) verify() (VerifyReport, error) {
+func (s *specimen) verify() (*VerifyReport, error) {
 	return Verify(faultDir, VerifyOptions{disk: s.disk, trusted: s.w})
 }
 
