@@ -31,6 +31,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -139,6 +140,11 @@ func newDoor(c Config, g admission) (*Door, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if !strings.HasPrefix(c.Upstream.Path, "/") {
+		u := *c.Upstream
+		u.Path, u.RawPath = "/"+u.Path, ""
+		c.Upstream = &u
 	}
 	d := &Door{config: c, guard: g, wire: c.Transport, log: c.Log}
 	d.none = sync.NewCond(&d.mu)
@@ -333,10 +339,18 @@ type writer struct {
 	timeout time.Duration
 	last    time.Time // when the deadline was last moved
 	failed  bool      // the client did not take a block
+	eager   bool      // the header leaves before there is anything else
 }
 
 // Unwrap is for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *writer) WriteHeader(code int) {
+	w.ResponseWriter.WriteHeader(code)
+	if w.eager {
+		_ = w.control.Flush()
+	}
+}
 
 func (w *writer) Write(p []byte) (int, error) {
 	if now := time.Now(); now.Sub(w.last) > time.Second {

@@ -52,6 +52,7 @@ func (a *answer) first(head *header) *refusal {
 		// waits for the header.
 		a.cutter = a.e.door.cutter(a.kind, nil)
 		a.encoded()
+		a.e.w.eager = true
 		return a.headOnly(head)
 	}
 	a.cutter = a.e.door.cutter(a.kind, a.e.pass.Array())
@@ -279,7 +280,7 @@ func (a *answer) unread(n int) bool {
 // way: so most answers are one batch.
 func (a *answer) fill(least int) {
 	buf := a.buffer()
-	if a.size > 0 {
+	if a.size > 0 && a.kind != opaque {
 		least = len(buf)
 	}
 	n := 0
