@@ -50,9 +50,6 @@ type VerifyReport struct {
 	Signed      Checkpoint
 	Checkpoints int  // how many match
 	Older       bool // VerifyOptions.Checkpoint was given and matches
-	// Cosigners are the names of others whose signature the newest checkpoint
-	// bears. They are not checked. Empty: the log is self-attested.
-	Cosigners []string
 	// Unfinished is the length of an incomplete write at the end, behind all
 	// that was signed: of a crash, or of a server that is writing just now.
 	Unfinished int64
@@ -81,8 +78,10 @@ func (b *Break) String() string {
 	return where + ": " + b.What
 }
 
-// SelfAttested reports whether nobody but the log's own key vouches for it.
-func (r *VerifyReport) SelfAttested() bool { return len(r.Cosigners) == 0 }
+// SelfAttested reports whether nobody but the log's own key vouches for it. A
+// further signature on a checkpoint counts for nothing unless its key is trusted,
+// and VerifyOptions names no keys of witnesses: so it is always true.
+func (r *VerifyReport) SelfAttested() bool { return true }
 
 // String says in plain words what was found.
 func (r *VerifyReport) String() string {
@@ -117,19 +116,18 @@ func (r *VerifyReport) String() string {
 // tree had its root at its size. It takes no lock and changes nothing.
 //
 // It fails with ErrBroken where something does not hold, and the report says
-// where; with ErrKey where the key is missing or is not the log's; and with other
-// errors where files cannot be read.
+// where; and without a report, with ErrKey where the key is missing or is not the
+// log's, and with other errors where files cannot be read.
 func Verify(dir string, o VerifyOptions) (*VerifyReport, error) {
 	if o.disk == nil {
 		o.disk = osDisk{}
 	}
 	v := &verification{dir: dir, o: o, report: &VerifyReport{}}
-	err := v.run()
-	if err == nil && v.report.Break != nil {
-		err = fmt.Errorf("%w: %s", ErrBroken, v.report.Break)
+	if err := v.run(); err != nil {
+		return nil, fmt.Errorf("verify ledger: %w", err)
 	}
-	if err != nil {
-		return v.report, fmt.Errorf("verify ledger: %w", err)
+	if v.report.Break != nil {
+		return v.report, fmt.Errorf("verify ledger: %w: %s", ErrBroken, v.report.Break)
 	}
 	return v.report, nil
 }
@@ -261,7 +259,6 @@ func (v *verification) readClaims(key note.Verifier) (broken string, err error) 
 		if len(notes) > 0 && c.Size > notes[len(notes)-1].Size && broken == "" {
 			broken = historyFile + " ends before the published checkpoint"
 		}
-		v.report.Cosigners = cosigners(published, key)
 	} else if len(published) > 0 && broken == "" {
 		broken = checkpointFile + " is not signed by the key, or not a checkpoint of this log"
 	}
@@ -274,18 +271,6 @@ func (v *verification) readClaims(key note.Verifier) (broken string, err error) 
 	}
 	slices.SortStableFunc(v.claims, func(a, b claim) int { return cmp.Compare(a.size, b.size) })
 	return broken, nil
-}
-
-func cosigners(msg []byte, key note.Verifier) []string {
-	n, err := note.Open(msg, note.VerifierList(key))
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for _, s := range n.UnverifiedSigs {
-		names = append(names, s.Name)
-	}
-	return names
 }
 
 // claimed compares the tree, when it has grown to a size for which there are

@@ -324,8 +324,15 @@ func TestWhatTheKeyProves(t *testing.T) {
 	if _, err := Verify(dir, VerifyOptions{Key: mine.Verifier(), Checkpoint: "no checkpoint"}); !errors.Is(err, ErrKey) {
 		t.Error(err)
 	}
-	if _, err := Verify(dir, VerifyOptions{Key: "no key"}); !errors.Is(err, ErrKey) {
-		t.Error(err)
+	if r, err := Verify(dir, VerifyOptions{Key: "no key"}); !errors.Is(err, ErrKey) || r != nil {
+		t.Error(r, err)
+	}
+	// A line that says to be a witness's signature proves nothing by itself.
+	if err := replaceFile(osDisk{}, filepath.Join(dir, checkpointFile), []byte(kept+"— witness.example AAAAAAAA\n"), false); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Verify(dir, VerifyOptions{Key: mine.Verifier()}); err != nil || !r.SelfAttested() {
+		t.Error(r, err)
 	}
 	if _, err := Verify(t.TempDir(), VerifyOptions{}); err == nil || errors.Is(err, ErrBroken) {
 		t.Error("an empty directory:", err)
