@@ -470,6 +470,29 @@ func TestPeopleInARecord(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an answer about one customer that lists others", func(t *testing.T) {
+		f := newFixture(t, Enforce)
+		p := admit(t, f, exchange("a", "support", "/c/c-1"))
+		left := 0
+		for i := range 20 { // a batch each, as a slow service would send them
+			left += len(p.Release(t.Context(), records(bodyOf(i))).Out)
+		}
+		// 20 e-mail addresses and 20 phone numbers: one of each is the customer's.
+		if left >= 20 {
+			t.Errorf("%d records of different people left as one customer's", left)
+		}
+	})
+	t.Run("records of a declared list that do not say whose they are", func(t *testing.T) {
+		f := newFixture(t, Enforce)
+		p := admit(t, f, exchange("a", "support", "/c"))
+		var bodies []string
+		for i := range 14 {
+			bodies = append(bodies, fmt.Sprintf(`{"nickname":"n%d"}`, i))
+		}
+		if r := p.Release(t.Context(), records(bodies...)); len(r.Out) != 10 || r.Stop == nil {
+			t.Errorf("%d left, stop %v", len(r.Out), r.Stop)
+		}
+	})
 	t.Run("a thousand in one record", func(t *testing.T) {
 		f := newFixture(t, Off)
 		f.mode = Enforce

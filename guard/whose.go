@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"slices"
 
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/inspect"
@@ -171,14 +172,33 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 	}
 	findings := pc.report.Findings
 	if len(findings) == 0 {
-		if !pc.declared || !pc.Segment.Record || p.failed {
-			c.reset() // nobody's: an envelope, a header, an error, a page about nobody
-			return nil
+		switch {
+		case p.failed || !pc.Segment.Record:
+			c.reset() // nobody's: an error, an envelope, a header
+		case pc.declared:
+			// Nothing was recognised in a record that is declared to be
+			// somebody's. It leaves as it is, so it counts as seen in clear.
+			c.people[0].lanes = weir.Lanes(0).With(weir.Clear)
+		case p.element(pc.Segment):
+			// A record of a declared list that leaves out whose it is, such as
+			// one asked for with fields=nickname, is still somebody's.
+			c.people = append(c.people, person{Who: freshSubject(), lanes: weir.Lanes(0).With(weir.Clear)})
 		}
-		// Nothing was recognised in a record that is declared to be somebody's.
-		// It leaves as it is, so it counts as seen in clear.
-		c.people[0].lanes = weir.Lanes(0).With(weir.Clear)
 		return nil
+	}
+	if p.plan.Subject.From == policy.URL {
+		// One answer is about one customer, however many records it has: what
+		// belongs to it is remembered from record to record.
+		for _, id := range p.Owned {
+			c.IDs, c.owner = append(c.IDs, id), append(c.owner, 0)
+		}
+		defer func() {
+			for i, id := range c.IDs {
+				if c.owner[i] == 0 && i >= len(p.Owned) {
+					p.Owned = append(p.Owned, id)
+				}
+			}
+		}()
 	}
 	var anonymous unnamed
 	for i, f := range findings {
@@ -235,6 +255,14 @@ func (p *Pass) declare(pc *piece) (declared, ok bool) {
 		return false, p.guard.mode == Off
 	}
 	return false, true
+}
+
+// element tells whether a segment is an element of the array that the route
+// declares to hold customers' records.
+func (p *Pass) element(seg *weir.Segment) bool {
+	a := p.plan.Subject.Array
+	return p.plan.Subject.From == policy.Body && a != nil &&
+		len(seg.Path) == len(a)+1 && slices.Equal(seg.Path[:len(a)], a)
 }
 
 // unnamed counts the people of whom a segment holds names, addresses or

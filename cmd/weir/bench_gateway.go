@@ -63,7 +63,7 @@ deployment:
     clear: {30 days: 1000000}
     masked: {30 days: 1000000}
 routes:
-  - {route: GET /personal/{size}, name: customers, subject: "customer $.data.items[*].id"}
+  - {route: "GET /personal/{size}", name: customers, subject: "customer $.data.items[*].id"}
 `
 
 // proxied is one proxy under measurement.
