@@ -110,6 +110,7 @@ func TestJSON(t *testing.T) {
 		{`{"recipient":"Jo Example"}`, `name=Jo Example`},
 		{`{"recipient":{"name":"Jo Example"}}`, `name=Jo Example`},
 		{`{"vorname":"Jo","nachname":"Beispiel"}`, `name=Jo | name=Beispiel`},
+		{`{"full_n\u0061me":"Jo Example","\u0064ob":"1990-02-28"}`, `name=Jo Example | birth_date=1990-02-28`},
 		{`{"氏名":"例 太郎"}`, `name=例 太郎`},
 		{`{"birth_date":"1990-02-28"}`, `birth_date=1990-02-28`},
 		{`{"dob":"28/02/1990","dateOfBirth":"Feb 28, 1990","birthday":19900228}`, `birth_date=28/02/1990 | birth_date=Feb 28, 1990 | birth_date=19900228`},

@@ -16,7 +16,8 @@ type reader struct {
 	base    int // frames that the segment did not open
 	subject []string
 
-	next int // where to go on: what comes before has been read
+	escaped bool // there have been backslashes
+	next    int  // where to go on: what comes before has been read
 
 	// The string that was looked at last, so that one with many triggers is
 	// measured once.
@@ -87,6 +88,7 @@ func (r *reader) run() bool {
 		quote := m.quote
 		var hidden uint64
 		if m.slash|escape != 0 {
+			r.escaped = true
 			esc := escaped(m.slash, &escape)
 			quote &^= esc
 			hidden = m.slash &^ esc
@@ -197,6 +199,10 @@ func (r *reader) key(a, b, v int) bool {
 		return false
 	}
 	m := r.keys.of(r.t, a, b)
+	if r.escaped && bytes.IndexByte(r.t[a:b], '\\') >= 0 {
+		m = means(r.fold(r.t, a, b, foldJSON))
+		r.origin = nil
+	}
 	top.key = m
 	if top.subject >= 0 {
 		r.onPath(top, a, b, v)

@@ -167,7 +167,8 @@ func (w *walk) national(t []byte, lo, hi int, runs []run) int {
 	}
 	used, digits := 0, 0
 	for i, r := range runs {
-		if i > 0 && r.sep == '(' || digits+r.len() > 15 || i == maxGroups {
+		// A group of one digit is a prefix, and comes first.
+		if digits+r.len() > 15 || i == maxGroups || r.len() == 1 && (i > 0 || t[r.a] != '0' && t[r.a] != '1' && t[r.a] != '8') {
 			break
 		}
 		used, digits = i+1, digits+r.len()

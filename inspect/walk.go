@@ -282,7 +282,7 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 		if i == floor && floor > lo && wordByte(t[i-1]) {
 			return mNone // cut off
 		}
-		if digit(t[i]) {
+		if digit(t[i]) || end-i >= 3 && !spokenEndings.may(t[end-3:end]) {
 			continue
 		}
 		n := copy(buf[:], t[i:end])
@@ -303,6 +303,15 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 	}
 	return mNone
 }
+
+// spokenEndings are the endings of all words that beside looks for.
+var spokenEndings = func() tailSet {
+	s := tails(spoken)
+	for i, e := range endings {
+		s[i] |= e
+	}
+	return s
+}()
 
 // spoken are words that say what follows them in a sentence, beside those that are
 // keys.
