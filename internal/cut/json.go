@@ -227,6 +227,9 @@ func (m *machine) run(b []byte, i int) (int, event) {
 		x     byte
 		w, t  uint64
 		n     int
+		j     int
+		key   = m.key
+		keyAt = m.keyAt
 		depth = m.depth
 		cut   = m.cut
 		track = cut == 0 && (m.outermost || len(m.array) > 0)
@@ -237,7 +240,7 @@ func (m *machine) run(b []byte, i int) (int, event) {
 	case sFirstKey:
 		goto firstKey
 	case sKey:
-		goto key
+		goto name
 	case sColon:
 		goto colon
 	case sAfter:
@@ -262,7 +265,7 @@ value:
 		goto value
 	case '"':
 		i++
-		m.key = false
+		key = false
 		goto text
 	case '{':
 		if depth == MaxDepth {
@@ -293,7 +296,17 @@ value:
 		depth++
 		m.stack[depth] = '['
 		goto first
-	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+	case '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		// Most numbers are nothing but digits.
+		for j = i + 1; j < len(b) && b[j]-'0' <= 9; j++ {
+		}
+		if j < len(b) && (b[j] == ',' || b[j] == '}') {
+			i = j
+			goto after
+		}
+		m.num = numStart
+		goto number
+	case '-', '0':
 		m.num = numStart
 		goto number
 	case 't':
@@ -344,7 +357,7 @@ firstKey:
 	}
 	goto quote
 
-key:
+name:
 	if i < len(b) && blank[b[i]] {
 		i = skip(b, i+1)
 	}
@@ -357,8 +370,8 @@ quote:
 		return i, evBad
 	}
 	i++
-	m.key = true
-	m.keyAt = i
+	key = true
+	keyAt = i
 
 text:
 	// Eight bytes at a time: the lowest set bit of t marks the first byte that
@@ -388,11 +401,11 @@ special:
 	switch {
 	case x == '"':
 		i++
-		if !m.key {
+		if !key {
 			goto after
 		}
 		if track {
-			m.keyed(b, m.keyAt, i-1, depth)
+			m.keyed(b, keyAt, i-1, depth)
 		}
 		goto colon
 	case x == '\\':
@@ -413,10 +426,15 @@ special:
 	goto text
 
 colon:
-	if i < len(b) && b[i] == ':' {
+	if i+2 < len(b) && b[i] == ':' {
 		i++
-		if i < len(b) && b[i] == ' ' {
+		if b[i] == ' ' {
 			i++
+		}
+		if b[i] == '"' {
+			i++
+			key = false
+			goto text
 		}
 		goto value
 	}
@@ -463,7 +481,10 @@ next:
 	if x == ',' {
 		i++
 		if m.stack[depth] == '{' {
-			goto key
+			if i < len(b) && b[i] == '"' {
+				goto quote
+			}
+			goto name
 		}
 		goto value
 	}
@@ -498,7 +519,7 @@ done:
 	}
 
 more:
-	m.depth = depth
+	m.depth, m.key, m.keyAt = depth, key, keyAt
 	return i, evMore
 }
 
