@@ -176,9 +176,13 @@ func (w *walk) national(t []byte, lo, hi int, runs []run) int {
 	if digits < 7 {
 		return 0
 	}
-	// The words beside the first of the runs are beside them all.
+	// The words beside the first of the runs are beside them all. A part of a path
+	// is named by the path.
 	if !w.nearKnown {
-		w.near, w.nearKnown = w.beside(t, lo, first.a), true
+		w.near, w.nearKnown = mNone, true
+		if first.a == lo || t[first.a-1] != '/' {
+			w.near = w.beside(t, lo, first.a)
+		}
 	}
 	said := context == mPhone || w.near == mPhone
 	for ; digits >= 7; used-- {

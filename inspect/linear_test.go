@@ -1,0 +1,46 @@
+package inspect
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getweir/weir"
+)
+
+// TestTimeIsLinear repeats what scanners like least, 16 times as often: it may take
+// 16 times as long and some, but not 256 times.
+func TestTimeIsLinear(t *testing.T) {
+	in := inspector(t, Config{Unsure: true})
+	const short, times, slack = 8 << 10, 16, 6
+	for _, unit := range []string{"@", "a@", "a@b.c ", "1", "1 ", "12 ", "1-2-", "1(2)", "1.", "1.2.3.4 ", "4242 ", "4242424242424242 ", "GB29", "GB29 ",
+		"+", "+1 ", ":", "a:", "::", "1:", "//a@", "%25", "%2540", `\\`, `\u0040`, `\"`, "\uff10", "\u200b", "&", "&#", "<", "<a ", "<a b='", "<!--", "<script>{", "</script", "<th>a", "phone: 1",
+		`{"a":`, `["a",`, `{"jo@example.com":`, `{"order_id":1,"total":0,"items":[`, `{"watch_history":[0,`} {
+		for _, syntax := range []weir.Syntax{weir.Text, weir.JSON, weir.CSV, weir.HTML} {
+			once := func(n int) time.Duration {
+				body := strings.Repeat(unit, n/len(unit))
+				seg := weir.Segment{Syntax: syntax, Body: []byte(body), Columns: []string{"name"}, Record: true}
+				if syntax == weir.JSON && unit[0] != '{' && unit[0] != '[' {
+					seg.Body = []byte(`{"phone":"` + body + `"}`)
+				}
+				var r Report
+				best := time.Hour
+				for range 3 {
+					start := time.Now()
+					_ = in.Inspect(&r, &seg, nil) // broken or not
+					best = min(best, time.Since(start))
+				}
+				return best
+			}
+			var few, many time.Duration
+			ok := false
+			for try := 0; try < 5 && !ok; try++ {
+				few, many = once(short), once(short*times)
+				ok = many < few*times*slack+time.Millisecond
+			}
+			if !ok {
+				t.Errorf("%s, %q: %v for %d bytes, %v for %d times as many", syntax, unit, few, short, many, times)
+			}
+		}
+	}
+}
