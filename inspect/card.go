@@ -33,7 +33,7 @@ var issuers = [...]issuer{
 	{601100, 601199, lengths(16, 17, 18, 19)},     // Discover
 	{604000, 609999, lengths(16)},                 // RuPay, Hipercard
 	{620000, 629999, lengths(16, 17, 18, 19)},     // UnionPay
-	{636000, 639999, lengths(16, 18, 19)},         // Elo, Maestro, InstaPayment
+	{630000, 639999, lengths(16, 18, 19)},         // Maestro, Elo, InstaPayment
 	{644000, 659999, lengths(16, 17, 18, 19)},     // Discover, RuPay
 	{670000, 679999, lengths(16, 18, 19)},         // Maestro
 	{810000, 827999, lengths(16, 17, 18, 19)},     // UnionPay, RuPay
@@ -77,9 +77,13 @@ func cardNumber(digits []byte) bool {
 }
 
 // cardGroups reports whether card numbers are written in groups of these
-// lengths: by fours, or as American Express (4-6-5) and Diners Club (4-6-4) are.
+// lengths: by fours or eights, or as American Express (4-6-5) and Diners Club
+// (4-6-4) are.
 func cardGroups(runs []run) bool {
 	n := len(runs)
+	if n == 2 {
+		return runs[0].len() == 8 && runs[1].len() == 8
+	}
 	if n < 3 || n > 5 || runs[0].len() != 4 {
 		return false
 	}

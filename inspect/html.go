@@ -16,6 +16,10 @@ type page struct {
 	label  meaning // said by the text before: dt, th of the row, label, "Phone:"
 	inHead bool    // within th: a column's or row's name
 
+	heading bool    // within h1 to h6
+	section meaning // said by the heading above: mHistory, mPages, mQueries
+	item    bool    // within li or td
+
 	columns [32]meaning
 	column  int
 	heads   int // th in this row
@@ -89,6 +93,11 @@ func name(t []byte, i int) []byte {
 	return t[a:i]
 }
 
+// isHeading reports whether a tag is one of h1 to h6.
+func isHeading(tag []byte) bool {
+	return len(tag) == 2 && tag[0]|0x20 == 'h' && tag[1]-'1' < 6
+}
+
 // is reports whether a name is s, in any case.
 func is(n []byte, s string) bool {
 	if len(n) != len(s) {
@@ -111,6 +120,10 @@ func (p *page) open(i int) int {
 	case is(tag, "table"), is(tag, "dl"), is(tag, "form"), is(tag, "section"), is(tag, "article"), is(tag, "ul"), is(tag, "ol"):
 		p.group()
 		clear(p.columns[:])
+	case isHeading(tag):
+		p.heading, p.section = true, mNone
+	case is(tag, "li"):
+		p.item = true
 	case is(tag, "tr"):
 		p.endRow()
 	case is(tag, "th"):
@@ -125,6 +138,7 @@ func (p *page) open(i int) int {
 		}
 		p.column++
 		p.cells++
+		p.item = true
 	}
 	p.tag = mNone
 	i = p.attributes(i)
@@ -256,6 +270,14 @@ func (p *page) text(a, b int) {
 		p.value(mNone, p.t, a, b)
 		return
 	}
+	for _, c := range containers {
+		if p.heading && said == c.m {
+			p.section = said
+		}
+		if p.item && p.section == c.m && !blank(p.t[a:b]) {
+			p.whole(c.class, a, b, weir.SureMatch, false, "heading")
+		}
+	}
 	m := p.tag
 	p.tag = mNone
 	if m == mNone && p.label != mNone {
@@ -285,6 +307,10 @@ func (p *page) close(tag []byte) {
 	switch {
 	case is(tag, "th"):
 		p.inHead = false
+	case isHeading(tag):
+		p.heading = false
+	case is(tag, "li"), is(tag, "td"):
+		p.item = false
 	case is(tag, "tr"):
 		p.endRow()
 	case is(tag, "table"), is(tag, "dl"), is(tag, "form"), is(tag, "section"), is(tag, "article"), is(tag, "ul"), is(tag, "ol"):
@@ -297,10 +323,13 @@ func (p *page) close(tag []byte) {
 // endRow reports the shape that the cells of a row make up.
 func (p *page) endRow() {
 	var f frame
-	for _, c := range p.row[:p.rowN] {
-		f.has |= 1 << c.m
+	for i, c := range p.row[:p.rowN] {
+		if c.m == mOrders {
+			p.row[i].m = mOrderID // a column "Order" has the orders' numbers
+		}
+		f.has |= 1 << p.row[i].m
 	}
-	if class, _ := f.shape(); class != "" {
+	if class, of := f.shape(); class != "" && (of == mNone || of != p.section) {
 		for _, c := range p.row[:p.rowN] {
 			if shaping(class).has(c.m) {
 				p.whole(class, c.a, c.b, weir.SureMatch, false, "shape")

@@ -89,6 +89,7 @@ func TestJSON(t *testing.T) {
 		// Payment.
 		{`{"x":"4242424242424242"}`, `card=4242424242424242`},
 		{`{"x":"4242 4242 4242 4242"}`, `card=4242 4242 4242 4242`},
+		{`{"x":"40128888 88881881"}`, `card=40128888 88881881`},
 		{`{"x":"3782 822463 10005"}`, `card=3782 822463 10005`},
 		{`{"x":5555555555554444}`, `card=5555555555554444`},
 		{`{"cards":[{"brand":"visa","number":4242424242424242}]}`, `card=4242424242424242`},
@@ -314,6 +315,9 @@ func TestHTML(t *testing.T) {
 		{`<table><tr><th>First name</th><th>Street</th></tr><tr><td>Jo</td><td>1 Example Street</td></tr><tr><td>Bo</td><td>2 Example Street</td></tr></table>`,
 			`name=Jo | address=1 Example Street | name=Bo | address=2 Example Street`},
 		{`<table><tr><th>Title</th><th>Watched at</th></tr><tr><td>The Sea</td><td>2026-01-02 20:15</td></tr></table>`, `viewing_history=The Sea | viewing_history=2026-01-02 20:15`},
+		{`<h2>Recently watched</h2><ul><li>The Sea</li><li>***</li></ul><h2>News</h2><ul><li>Boats</li></ul>`, `viewing_history=The Sea`},
+		{`<h2>Search history</h2><table><tr><th>Query</th></tr><tr><td>boots</td></tr></table>`, `search_history=boots`},
+		{`<table><tr><th>Order</th><th>Recipient</th><th>Total</th></tr><tr><td>o-1</td><td>Bo Example</td><td>12.50</td></tr></table>`, `order=o-1 | name=Bo Example | order=12.50`},
 		{`<label>Last name:</label> <span>Example</span>`, `name=Example`},
 		{`<span itemprop="familyName">Example</span>`, `name=Example`},
 		{`<div class="card customer-name">Jo Example</div>`, `name=Jo Example`},

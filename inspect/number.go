@@ -164,7 +164,7 @@ func standsAlone(t []byte, lo, hi, a, b int) bool {
 
 // card looks for a card number that begins with the first run.
 func (w *walk) card(t []byte, lo, hi int, runs []run) int {
-	if n := runs[0].len(); n < 13 && (n != 4 || len(runs) < 3) && w.ctx != mCard {
+	if n := runs[0].len(); n < 13 && !(n == 4 && len(runs) >= 3) && !(n == 8 && len(runs) >= 2) && w.ctx != mCard {
 		return 0
 	}
 	var buf [19]byte
