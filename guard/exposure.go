@@ -22,8 +22,12 @@ type Exposure struct {
 	// Taken is the most that a single credential has taken in clear in the last
 	// day.
 	Taken int
-	Rows  []Risk
+	Rows  []Risk // by kind of party, those who could take most first
 }
+
+// Unseen is the name of the credential in the Risk that stands for all those of a
+// role that nobody has shown yet: a thief's could be one of them.
+const Unseen = "(not seen yet)"
 
 // Risk is what one party could take, and has taken. All numbers are of different
 // customers.
@@ -132,6 +136,7 @@ func (g *Guard) Exposure() Exposure {
 	pol := g.policy.Load()
 
 	g.known.mu.Lock()
+	g.known.get(weir.Party{Kind: weir.ByDeployment}) // listed from the beginning
 	for party, known := range g.known.parties {
 		r := Risk{Party: party, Role: known.role, Who: known.who, Own: known.own, Denied: known.denied, Seen: known.seen}
 		accounts := known.accounts
@@ -148,11 +153,27 @@ func (g *Guard) Exposure() Exposure {
 			r.Taken[lane] = g.meter.Usage(x.At, party, lane, 0).Taken
 		}
 		r.Held = holds.Check(accounts, x.At) != nil
-		r.CouldHour, r.CouldDay = g.could(x.At, accounts)
+		r.CouldHour, r.CouldDay = g.could(x.At, accounts, lane(r.Own))
 		x.Rows = append(x.Rows, r)
 	}
 	g.known.mu.Unlock()
 
+	seen := map[string]bool{}
+	for _, r := range x.Rows {
+		if r.Party.Kind == weir.ByCredential {
+			seen[r.Role] = true
+		}
+	}
+	for _, role := range pol.Roles() {
+		if seen[role] {
+			continue
+		}
+		accounts := pol.Accounts(&weir.Principal{Kind: weir.Staff, Role: role, Name: Unseen, Credential: Unseen})
+		r := Risk{Party: accounts[0].Party, Role: role, Budget: accounts[0].Budgets}
+		r.Own = r.Budget[weir.Clear] == weir.Budget{} && r.Budget[weir.Own] != weir.Budget{}
+		r.CouldHour, r.CouldDay = g.could(x.At, accounts, lane(r.Own))
+		x.Rows = append(x.Rows, r)
+	}
 	for _, r := range x.Rows {
 		if r.Party.Kind == weir.ByCredential || r.Party.Kind == weir.ByPrincipal {
 			x.Hour, x.Day = most(x.Hour, r.CouldHour), most(x.Day, r.CouldDay)
@@ -161,28 +182,36 @@ func (g *Guard) Exposure() Exposure {
 			x.Taken = max(x.Taken, r.Taken[weir.Clear][weir.Day])
 		}
 	}
-	// And of each role one whose credential nobody has seen yet.
-	for _, role := range pol.Roles() {
-		hour, day := g.could(x.At, pol.Accounts(&weir.Principal{Kind: weir.Staff, Role: role, Name: "\x00unseen", Credential: "\x00unseen"}))
-		x.Hour, x.Day = most(x.Hour, hour), most(x.Day, day)
-	}
 	slices.SortFunc(x.Rows, func(a, b Risk) int {
-		return cmp.Or(cmp.Compare(a.Party.Kind, b.Party.Kind), -cmp.Compare(a.Taken[weir.Clear][weir.Day], b.Taken[weir.Clear][weir.Day]), cmp.Compare(a.Party.Name, b.Party.Name))
+		return cmp.Or(
+			cmp.Compare(a.Party.Kind, b.Party.Kind),
+			cmp.Compare(uint(b.CouldHour), uint(a.CouldHour)), // Unbounded, as -1, is the largest
+			cmp.Compare(b.Taken[weir.Clear][weir.Day], a.Taken[weir.Clear][weir.Day]),
+			cmp.Compare(a.Party.Name, b.Party.Name),
+		)
 	})
 	return x
 }
 
+// lane is the lane in which a customer, or anybody else, sees data unmasked.
+func lane(own bool) weir.Lane {
+	if own {
+		return weir.Own
+	}
+	return weir.Clear
+}
+
 // could gives the most customers that somebody charged to all these accounts
-// could take in clear within the next hour and day.
-func (g *Guard) could(now time.Time, accounts []weir.Account) (hour, day int) {
+// could take in a lane within the next hour and day.
+func (g *Guard) could(now time.Time, accounts []weir.Account, lane weir.Lane) (hour, day int) {
 	hour, day = weir.Unbounded, weir.Unbounded
 	if g.mode == Off {
 		return hour, day
 	}
 	for _, a := range accounts {
-		b := a.Budgets[weir.Clear]
-		h := g.meter.Usage(now, a.Party, weir.Clear, time.Hour)
-		d := g.meter.Usage(now, a.Party, weir.Clear, 24*time.Hour)
+		b := a.Budgets[lane]
+		h := g.meter.Usage(now, a.Party, lane, time.Hour)
+		d := g.meter.Usage(now, a.Party, lane, 24*time.Hour)
 		hour = least(hour, b[weir.Hour], left(b[weir.Day], h.Staying[weir.Day]), left(b[weir.Month], h.Staying[weir.Month]))
 		day = least(day, times(24, b[weir.Hour]), b[weir.Day], left(b[weir.Month], d.Staying[weir.Month]))
 	}

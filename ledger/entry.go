@@ -101,7 +101,7 @@ type Entry struct {
 	Party   string      // text of the weir.Party whose budget or hold it is
 
 	N     int       // Summary: how many exchanges
-	Rule  string    // Alert: which rule
+	Rule  string    // Alert, Hold: which rule; Denied for a budget: its lane and window, as clear/hour
 	Text  string    // Alert, Hold, Lift, Staff: a sentence about it
 	Until time.Time // Hold: when it ends by itself; zero: it does not
 }

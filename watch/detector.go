@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/getweir/weir"
@@ -24,9 +25,16 @@ const (
 	maxWalkers = 1 << 14
 )
 
-// spentWindow is how long a spent budget is not alerted again. An entry does not
-// say which of its windows was full; this is the shortest.
-const spentWindow = time.Hour
+// spentWindow is how long a spent budget is not alerted again: as long as the
+// window that was full, which the entry's Rule names behind the lane ("clear/day").
+func spentWindow(e *ledger.Entry) time.Duration {
+	for w := range weir.NumWindows {
+		if strings.HasSuffix(e.Rule, "/"+w.String()) {
+			return w.Duration()
+		}
+	}
+	return weir.Hour.Duration()
+}
 
 // detector turns entries into alerts. It does no I/O, has no clock and is not
 // safe for concurrent use.
@@ -45,7 +53,7 @@ func newDetector(rules policy.WatchRules, node string) *detector {
 // be appended: nil for nearly every e.
 func (d *detector) observe(e *ledger.Entry) []*ledger.Entry {
 	switch e.Kind {
-	case ledger.Denied, ledger.Close:
+	case ledger.Denied: // the Close that follows tells no more
 		switch e.Reason {
 		case weir.ReasonBudget:
 			return d.budgetSpent(e)
@@ -67,8 +75,8 @@ func (d *detector) budgetSpent(e *ledger.Entry) []*ledger.Entry {
 	if p, err := weir.ParseParty(e.Party); err == nil && p.Kind > weir.ByActor {
 		who, holdable = p, false
 	}
-	key := who.String()
-	if last, ok := d.spent.get(key); ok && apart(last, e.Time) < spentWindow {
+	key := who.String() + " " + e.Rule
+	if last, ok := d.spent.get(key); ok && apart(last, e.Time) < spentWindow(e) {
 		return nil
 	}
 	d.spent.put(key, e.Time)

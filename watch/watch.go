@@ -201,6 +201,9 @@ func (w *Watch) send(ctx context.Context, entries []*ledger.Entry) error {
 	return nil
 }
 
+// near is how far apart in time two alerts of one cause may be.
+const near = time.Hour
+
 // missing holds what the detector called for during a replay and the ledger was
 // not yet seen to have.
 type missing struct{ entries []*ledger.Entry }
@@ -224,7 +227,7 @@ func (m *missing) strike(e *ledger.Entry) {
 		if mine.Kind != e.Kind || mine.Rule != e.Rule || mine.Party != e.Party {
 			continue
 		}
-		if mine.Exchange == e.Exchange || apart(mine.Time, e.Time) < spentWindow {
+		if mine.Exchange == e.Exchange || apart(mine.Time, e.Time) < near {
 			m.entries = append(m.entries[:i], m.entries[i+1:]...)
 			return
 		}

@@ -96,9 +96,16 @@ func TestRules(t *testing.T) {
 		{"each credential has its own", alertOnly, []*ledger.Entry{
 			spent(0, "k1", "ann", "credential:k1"), spent(1*s, "k2", "bob", "credential:k2"),
 		}, []string{"0s alert budget-spent credential:k1", "1s alert budget-spent credential:k2"}},
-		{"a close tells it as well as a denial", alertOnly, []*ledger.Entry{
-			{Kind: ledger.Close, Time: noon, Credential: "k1", Reason: weir.ReasonBudget, Party: "credential:k1"},
+		{"the close that follows a denial tells no more", alertOnly, []*ledger.Entry{
+			spent(0, "k1", "ann", "credential:k1"),
+			{Kind: ledger.Close, Time: noon, Credential: "k1", Reason: weir.ReasonBudget},
 		}, []string{"0s alert budget-spent credential:k1"}},
+		{"each window is a cause of its own, for as long as it is", alertOnly, []*ledger.Entry{
+			{Kind: ledger.Denied, Time: noon, Credential: "k1", Reason: weir.ReasonBudget, Rule: "clear/hour"},
+			{Kind: ledger.Denied, Time: noon.Add(2 * s), Credential: "k1", Reason: weir.ReasonBudget, Rule: "clear/day"},
+			{Kind: ledger.Denied, Time: noon.Add(2 * time.Hour), Credential: "k1", Reason: weir.ReasonBudget, Rule: "clear/day"},
+			{Kind: ledger.Denied, Time: noon.Add(25 * time.Hour), Credential: "k1", Reason: weir.ReasonBudget, Rule: "clear/day"},
+		}, []string{"0s alert budget-spent credential:k1", "2s alert budget-spent credential:k1", "25h0m0s alert budget-spent credential:k1"}},
 		{"a shared budget is alerted once and holds nobody", rules, []*ledger.Entry{
 			spent(0, "k1", "ann", "role:support"), spent(1*s, "k2", "bob", "role:support"), spent(2*s, "k2", "bob", "deployment"),
 		}, []string{"0s alert budget-spent role:support", "2s alert budget-spent deployment"}},

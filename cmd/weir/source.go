@@ -22,13 +22,23 @@ func (s *consoleSource) Exposure() console.Exposure {
 	shown := console.Exposure{Mode: console.Enforcing, Policy: p.Version(), Node: s.cfg.Node}
 	if x.Mode == guard.Off {
 		shown.Mode = console.Off
-		shown.Unbounded = append(shown.Unbounded, "The policy is off: everything passes.")
 	}
 	shown.Unbounded = append(shown.Unbounded, unbounded(p)...)
-	for _, r := range x.Rows {
+	kinds := map[weir.PartyKind]int{}
+	for _, r := range x.Rows { // those who took most of a kind come first
+		if kinds[r.Party.Kind]++; kinds[r.Party.Kind] > mostRows {
+			if shown.More == nil {
+				shown.More = map[weir.PartyKind]int{}
+			}
+			shown.More[r.Party.Kind]++
+			continue
+		}
 		row := console.Row{
 			Party: r.Party, Role: r.Role, Who: r.Who, Own: r.Own, Budget: r.Budget,
 			CouldHour: r.CouldHour, CouldDay: r.CouldDay, Denied: int64(r.Denied), Held: r.Held,
+		}
+		if r.Party.Name == guard.Unseen {
+			row.Who = "any of role " + r.Role
 		}
 		for lane := range r.Taken {
 			row.Taken[lane] = weir.Budget(r.Taken[lane])
@@ -37,6 +47,9 @@ func (s *consoleSource) Exposure() console.Exposure {
 	}
 	return shown
 }
+
+// mostRows is how many parties of a kind the console lists.
+const mostRows = 200
 
 // unbounded says what Weir does not bound, the open budgets of the policy first.
 func unbounded(p *policy.Policy) (all []string) {
@@ -66,7 +79,7 @@ func (s *consoleSource) Ledger() console.LedgerStatus {
 		CheckpointSize: st.Checkpoint.Size, CheckpointRoot: st.Checkpoint.Root, CheckpointTime: st.Checkpoint.Time,
 	}
 	if st.Err != nil {
-		shown.Failed = st.Err.Error()
+		shown.Failed = "It cannot be written, so nothing is released. The log has the cause."
 	}
 	return shown
 }
