@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -258,6 +259,48 @@ func TestHeaderOfTheAnswer(t *testing.T) {
 	if g = h.get("/"); g.StatusCode != 429 || g.Header.Get("Set-Cookie") != "" {
 		t.Errorf("a cookie beyond the budget: %d %v", g.StatusCode, g.Header)
 	}
+}
+
+func TestRedirectsLeadThroughTheDoor(t *testing.T) {
+	h := newHall(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", strings.ReplaceAll(r.URL.Query().Get("to"), "HOST", r.Host))
+		w.WriteHeader(302)
+	}), newKeeper(), func(c *Config) { c.Upstream = c.Upstream.JoinPath("/base") })
+	for to, want := range map[string]string{
+		"http://HOST/base/a%20b?x=1": "/a%20b?x=1", "https://HOST/base": "/", "http://HOST": "/", "http://HOST/other": "/other",
+		"/a": "/a", "http://other.example/base/a": "http://other.example/base/a", "//HOST/base/a": "/a",
+	} {
+		if g := h.get("/?to=" + url.QueryEscape(to)); g.Header.Get("Location") != want {
+			t.Errorf("%s: %q, want %q", to, g.Header.Get("Location"), want)
+		}
+	}
+}
+
+// FuzzDecidable holds that what is taken to be a decided path is read the same
+// way by whoever cleans or decodes it once more.
+func FuzzDecidable(f *testing.F) {
+	for _, s := range []string{"/", "/a/b", "/a/../b", "/a%2fb", "/a%252e", "/a;b/..;/c", "//", "/%e2%82%ac", "/a%", "/100%25", "/.a/..b/c."} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil {
+			return
+		}
+		p, denial := decidable(&http.Request{Method: "GET", URL: u})
+		if denial != nil {
+			return
+		}
+		if c := path.Clean(p); c != p && c+"/" != p {
+			t.Fatalf("%q is cleaned to %q", p, c)
+		}
+		if again, err := url.PathUnescape(p); err == nil && strings.Count(again, "/") != strings.Count(p, "/") {
+			t.Fatalf("%q is decoded to %q", p, again)
+		}
+		if strings.ContainsAny(p, "\\\x00\n") || strings.Contains(p, "/../") {
+			t.Fatalf("%q was taken", p)
+		}
+	})
 }
 
 func TestWithheldElements(t *testing.T) {

@@ -277,6 +277,7 @@ func TestAStreamFlowsAsItComes(t *testing.T) {
 			"application/x-ndjson": {[]string{"{\"a\":1}\n{\"b\"", ":2}\n", "3\n"}, []string{"{\"a\":1}\n", "{\"b\":2}\n", "3\n"}},
 			"text/csv":             {[]string{"a,b\n1", ",2\n", "3,4\n"}, []string{"a,b\n", "1,2\n", "3,4\n"}},
 			"text/event-stream":    {[]string{"data: 1\n", "\n", ":\n\n"}, []string{"", "data: 1\n\n", ":\n\n"}},
+			"text/plain":           {[]string{"a\n[b", "]\n", "{\n"}, []string{"a\n", "[b]\n", "{\n"}},
 			"application/json":     {[]string{"[{}", ",1,", "2,"}, []string{"[{}", ",1", ",2"}},
 		} {
 			h := newHall(t, up, newKeeper())

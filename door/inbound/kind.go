@@ -112,6 +112,13 @@ func sniff(media string, b []byte, eof bool) (kind, string) {
 	return unknown, media
 }
 
+// notJSON reports whether what begins like b is certainly not JSON, so that a
+// stream of text need not wait until there is enough to tell by.
+func notJSON(b []byte) bool {
+	start := bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
+	return len(start) > 0 && start[0] != '{' && start[0] != '[' && start[0] != 0xef
+}
+
 func named(media, otherwise string) string {
 	if media == "" {
 		return otherwise

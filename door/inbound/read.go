@@ -23,7 +23,7 @@ func (a *answer) first(head *header) *refusal {
 	}
 	switch a.kind {
 	case opaque:
-		a.fill(sniffed)
+		a.fill(atLeast(sniffed))
 		if a.cause != nil {
 			return a.cause
 		}
@@ -36,7 +36,7 @@ func (a *answer) first(head *header) *refusal {
 		a.encoded()
 		return a.headOnly(head)
 	case undecided:
-		a.fill(sniffed)
+		a.fill(func(b []byte) bool { return len(b) >= sniffed || head.media != "" && notJSON(b) })
 		if a.cause != nil && len(a.held) == 0 {
 			return a.cause
 		}
@@ -132,7 +132,7 @@ func (a *answer) next(head *header) {
 	a.queue, a.at, a.served = a.queue[:0], 0, 0
 	for len(a.queue) == 0 && a.trouble == nil || head != nil {
 		if len(a.held) == 0 && !a.more && !a.ended && a.cause == nil {
-			a.fill(1)
+			a.fill(atLeast(1))
 		}
 		block := a.held
 		a.held = nil
@@ -275,16 +275,17 @@ func (a *answer) unread(n int) bool {
 	return true
 }
 
-// fill reads into held: at least so many bytes, or to the end. Where the upstream
-// has said how much will come, it waits for a whole buffer, since that is on its
-// way: so most answers are one batch.
-func (a *answer) fill(least int) {
+// atLeast is enough for fill when it has so many bytes.
+func atLeast(n int) func([]byte) bool { return func(b []byte) bool { return len(b) >= n } }
+
+// fill reads into held until that is enough, or all. Where the upstream has said
+// how much will come, it waits for a whole buffer, since that is on its way: so
+// most answers are one batch.
+func (a *answer) fill(enough func([]byte) bool) {
 	buf := a.buffer()
-	if a.size > 0 && a.kind != opaque {
-		least = len(buf)
-	}
+	gather := a.size > 0 && a.kind != opaque
 	n := 0
-	for n < len(buf) && n < least {
+	for n < len(buf) && (n == 0 || gather || !enough(buf[:n])) {
 		m, err := a.src.Read(buf[n:])
 		n += m
 		if err != nil {

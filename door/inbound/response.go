@@ -3,6 +3,7 @@ package inbound
 import (
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,7 @@ func (d *Door) respond(res *http.Response) error {
 	if trouble != nil {
 		return trouble
 	}
+	head.homeward(d.config.Upstream)
 	a := d.answers.Get().(*answer)
 	e.answer = a
 	a.begin(e, res)
@@ -158,6 +160,29 @@ func readHeader(res *http.Response) (*header, *refusal) {
 		delete(h, name)
 	}
 	return head, nil
+}
+
+// homeward makes redirects to the service's own address relative, so that they
+// lead through the door again and not around it.
+func (head *header) homeward(upstream *url.URL) {
+	for i, name := range head.names {
+		if name != "Location" && name != "Content-Location" {
+			continue
+		}
+		u, err := url.Parse(string(head.Segments[i].Body))
+		if err != nil || u.Host == "" || !strings.EqualFold(u.Host, upstream.Host) || u.User != nil {
+			continue
+		}
+		u.Scheme, u.Host = "", ""
+		prefix := strings.TrimSuffix(upstream.Path, "/")
+		if p, ok := strings.CutPrefix(u.Path, prefix); ok && (p == "" || p[0] == '/') {
+			u.Path, u.RawPath = p, strings.TrimPrefix(u.RawPath, prefix)
+		}
+		if u.Path == "" {
+			u.Path = "/"
+		}
+		head.Segments[i].Body = []byte(u.String())
+	}
 }
 
 // released takes over what the guard made of the values, in order. A value that
