@@ -189,12 +189,16 @@ func TestEveryFault(t *testing.T) {
 	if !rolled || len(edges) < 15 {
 		t.Fatalf("the work of this test does not reach every edge: %v", edges)
 	}
-	after := []string{"process", "none", "all", "some", "some"}
+	// A process that is killed before a call was killed after the one before.
+	after := []string{"process", "none", "some", "some"}
 	for at := 1; at <= len(calls); at++ {
-		for how := failed; how < numFaults; how++ {
+		for _, how := range []fault{failed, shortly, butDone, killedAfter} {
 			for try, survives := range after {
 				name := fmt.Sprintf("call %d, %s, %v, then %s #%d", at, calls[at-1], how, survives, try)
-				t.Run(name, func(t *testing.T) { oneFault(t, at, how, survives, uint64(at*100+try)) })
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					oneFault(t, at, how, survives, uint64(at*100+try))
+				})
 			}
 		}
 	}
@@ -280,7 +284,7 @@ func TestEveryFaultWhileMending(t *testing.T) {
 		}
 		calls := d.calls[before:]
 		for at := 1; at <= min(len(calls), 12); at++ {
-			for how := failed; how < numFaults; how++ {
+			for _, how := range []fault{failed, shortly, butDone, killedAfter} {
 				for _, survives := range []string{"process", "none", "some"} {
 					t.Run(fmt.Sprintf("%s %v, then %d %s %v, %s", first.call, first.how, at, calls[at-1], how, survives), func(t *testing.T) {
 						first.nth = nth

@@ -51,7 +51,6 @@ const (
 	butDone           // an error, and yet it was done
 	killed            // the process ends before the call
 	killedAfter       // the process ends when the call has been done
-	numFaults
 )
 
 var faultNames = [...]string{"none", "failed", "half done", "failed but persisted", "killed before", "killed after"}
