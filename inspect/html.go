@@ -258,9 +258,9 @@ func (p *page) text(a, b int) {
 	// "Phone:" is a label, "Phone: ..." a label and its value.
 	said, after := mNone, b
 	if n := bytes.IndexByte(p.t[a:min(b, a+maxKey)], ':'); n > 0 {
-		said, after = means(p.t[a:a+n]), skipSpace(p.t[:b], a+n+1)
+		said, after = labels(p.t[a:a+n]), skipSpace(p.t[:b], a+n+1)
 	} else if b-a <= maxKey {
-		said = means(p.t[a:b])
+		said = labels(p.t[a:b])
 	}
 	if p.inHead {
 		if p.column >= 0 && p.column < len(p.columns) {
@@ -300,6 +300,14 @@ func (p *page) text(a, b int) {
 		p.rowN++
 	}
 	p.value(m, p.t, a, b)
+}
+
+// labels gives the meaning of a text as a label: words, and nothing that values have.
+func labels(text []byte) meaning {
+	if digit(text[0]) || bytes.IndexByte(text, '@') >= 0 || bytes.IndexByte(text, '*') >= 0 {
+		return mNone
+	}
+	return means(text)
 }
 
 // close reads a closing tag.

@@ -22,7 +22,7 @@ func (w *walk) ipv4(t []byte, lo, hi int, runs []run, next *run) bool {
 	if next != nil && next.sep == '.' || b < hi && wordByte(t[b]) || b+1 < hi && t[b] == '-' && wordByte(t[b+1]) {
 		return false
 	}
-	if a > lo {
+	if a > lo && a != w.last {
 		switch c := t[a-1]; {
 		case wordByte(c) || c == '.' || c == '-':
 			return false

@@ -139,10 +139,10 @@ func (w *walk) runs(t []byte, lo, hi int, runs []run) int {
 	return w.national(t, lo, hi, runs)
 }
 
-// clear reports whether t[a:b] stands by itself: it is not the rest of an
-// identifier, a decimal, a block id or a UUID.
-func standsAlone(t []byte, lo, hi, a, b int) bool {
-	if a > lo {
+// standsAlone reports whether t[a:b] stands by itself: it is not the rest of an
+// identifier, a decimal, a block id, a UUID or an address.
+func (w *walk) standsAlone(t []byte, lo, hi, a, b int) bool {
+	if a > lo && a != w.last {
 		switch c := t[a-1]; {
 		case wordByte(c) || c == '.' || c == '%' || c == '\\':
 			return false
@@ -157,6 +157,15 @@ func standsAlone(t []byte, lo, hi, a, b int) bool {
 			return false
 		case (c == '.' || c == '-') && b+1 < hi && wordByte(t[b+1]):
 			return false
+		case c == ':' && (b-a < 5 || !digit(t[b-5])):
+			// The first group of an IPv6 address has another colon soon.
+			i := b + 1
+			for i < hi && i < b+5 && hex(t[i]) {
+				i++
+			}
+			if i < hi && t[i] == ':' {
+				return false
+			}
 		}
 	}
 	return true
@@ -180,7 +189,7 @@ func (w *walk) card(t []byte, lo, hi int, runs []run) int {
 	// The longest that fits first.
 	for ; used > 0; used-- {
 		a, b := runs[0].a, runs[used-1].b
-		if len(digits) >= 13 && (used == 1 || cardGroups(runs[:used]) || w.ctx == mCard && used < 6) && cardNumber(digits) && standsAlone(t, lo, hi, a, b) {
+		if len(digits) >= 13 && (used == 1 || cardGroups(runs[:used]) || w.ctx == mCard && used < 6) && cardNumber(digits) && w.standsAlone(t, lo, hi, a, b) {
 			w.emit(Card, a, b, w.cardConfidence(t, lo, a, len(digits), used), true, "card")
 			return used
 		}

@@ -91,7 +91,7 @@ func callingCode(d []byte) (code, low, high int) {
 // gives where to go on (ITU-T E.123 section 2: spaces, and a trunk prefix in
 // parentheses that is not dialled).
 func (w *walk) international(t []byte, lo, hi, p int) int {
-	if p > lo && (wordByte(t[p-1]) || t[p-1] == '+' || t[p-1] == '/' || t[p-1] == '=' && p-1 > lo && t[p-2] == '=') {
+	if p > lo && p != w.last && (wordByte(t[p-1]) || t[p-1] == '+' || t[p-1] == '/' || t[p-1] == '=' && p-1 > lo && t[p-2] == '=') {
 		return p + 1
 	}
 	var buf [16]byte
@@ -187,7 +187,7 @@ func (w *walk) national(t []byte, lo, hi int, runs []run) int {
 	said := context == mPhone || w.near == mPhone
 	for ; digits >= 7; used-- {
 		a, b := first.a, runs[used-1].b
-		if (said || w.layout(t, lo, runs, used, digits)) && standsAlone(t, lo, hi, a, b) {
+		if (said || w.layout(t, lo, runs, used, digits)) && w.standsAlone(t, lo, hi, a, b) {
 			c := weir.LikelyMatch
 			if said {
 				c = weir.SureMatch
@@ -212,7 +212,8 @@ const maxGroups = 6
 func (w *walk) layout(t []byte, lo int, runs []run, used, digits int) bool {
 	on := w.in.countries
 	var n [5]int
-	if used < 2 || used > len(n) || runs[0].sep != 0 && runs[0].sep == runs[1].sep ||
+	opened := runs[0].a > lo && t[runs[0].a-1] == '('
+	if used < 2 || used > len(n) || !opened && runs[0].sep != 0 && runs[0].sep == runs[1].sep ||
 		used < len(runs) && runs[used].sep == runs[used-1].sep {
 		return false
 	}
@@ -220,7 +221,7 @@ func (w *walk) layout(t []byte, lo int, runs []run, used, digits int) bool {
 	for i, r := range runs {
 		n[i] = r.len()
 	}
-	parens := runs[0].a > lo && t[runs[0].a-1] == '(' && runs[1].sep == ')'
+	parens := opened && runs[1].sep == ')'
 	same := true
 	for _, r := range runs[2:] {
 		same = same && r.sep == runs[1].sep
@@ -235,7 +236,7 @@ func (w *walk) layout(t []byte, lo int, runs []run, used, digits int) bool {
 			same = same || runs[2].sep == runs[3].sep
 		}
 		if len(runs) == k+3 && n[k] == 3 && n[k+1] == 3 && n[k+2] == 4 && t[runs[k].a] > '1' && t[runs[k+1].a] > '1' {
-			if runs[k+1].sep == ')' && runs[k].a > lo && t[runs[k].a-1] == '(' || same && (sep == '-' || sep == '.') {
+			if runs[k+1].sep == ')' && t[max(lo, runs[k].a-1)] == '(' || same && (sep == '-' || sep == '.') {
 				return true
 			}
 		}

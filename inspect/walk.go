@@ -260,12 +260,13 @@ const besideMax = 40
 
 // beside gives what the nearest word before t[a] that means something says.
 func (w *walk) beside(t []byte, lo, a int) meaning {
+	lo = min(max(lo, w.last), a) // a word of another finding says nothing of this one
 	floor := max(lo, a-besideMax)
 	var buf [besideMax]byte
 	for i := a; i > floor; {
 		for i > floor && !wordByte(t[i-1]) {
-			if t[i-1] == '\n' {
-				return mNone
+			if t[i-1] == '\n' || t[i-1] == '*' {
+				return mNone // another line, or what was another finding
 			}
 			i--
 		}
@@ -321,5 +322,5 @@ var spoken = map[string]meaning{
 	"credit": mCard, "debit": mCard, "karte": mCard, "carte": mCard, "cartão": mCard,
 	"client": mNone, "from": mIP, "host": mIP, "peer": mIP,
 	"block": mOpaque, "ticket": mOpaque, "invoice": mOpaque, "parcel": mOpaque, "shipment": mOpaque, "transaction": mOpaque, "job": mOpaque, "pid": mOpaque,
-	"v": mVersion, "release": mVersion, "oid": mVersion,
+	"release": mVersion, "oid": mVersion,
 }

@@ -256,6 +256,41 @@ func TestLaw9WhatWePutInItsPlaceIsNotData(t *testing.T) {
 	}
 }
 
+// TestLaw9InRunningText strings values together with what may stand between them.
+func TestLaw9InRunningText(t *testing.T) {
+	in, err := inspect.New(inspect.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		var text strings.Builder
+		for range rapid.IntRange(1, 6).Draw(t, "values") {
+			v := rapid.SampledFrom(values).Draw(t, "value").draw(t)
+			fmt.Fprint(&text, v, rapid.SampledFrom([]string{" ", ", ", "; ", ": ", "\n", "\t", " tel ", " card ", " (", ") ", ". ", " - ", "|"}).Draw(t, "sep"))
+		}
+		quoted, err := json.Marshal(text.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, seg := range []weir.Segment{
+			{Syntax: weir.Text, Body: []byte(text.String())},
+			{Syntax: weir.JSON, Body: quoted, Record: true},
+			{Syntax: weir.JSON, Body: []byte(`{"note":` + string(quoted) + `,"phone":` + string(quoted) + `}`), Record: true},
+			{Syntax: weir.HTML, Body: []byte("<p title='x'>" + strings.ReplaceAll(text.String(), "<", "") + "</p>")},
+		} {
+			var r inspect.Report
+			if err := in.Inspect(&r, &seg, nil); err != nil {
+				t.Fatal(err)
+			}
+			again := seg
+			again.Body = mask.Append(nil, &seg, r.Findings, nil)
+			if err := in.Inspect(&r, &again, nil); err != nil || len(r.Findings) > 0 {
+				t.Fatalf("%s: found again: %+v in %q\nwas %q: %v", seg.Syntax, r.Findings, again.Body, seg.Body, err)
+			}
+		}
+	})
+}
+
 // FuzzJSONStaysJSON masks whatever is found in JSON: the result is JSON, of the same
 // keys and structure, in which nothing is found that was masked.
 func FuzzJSONStaysJSON(f *testing.F) {
@@ -287,6 +322,10 @@ func FuzzJSONStaysJSON(f *testing.F) {
 		}
 		if len(r.Findings) == 0 && string(out) != string(body) {
 			t.Fatal("changed what holds nothing")
+		}
+		again := weir.Segment{Syntax: weir.JSON, Body: out, Record: true}
+		if err := in.Inspect(&r, &again, nil); err != nil || len(r.Findings) > 0 {
+			t.Fatalf("found again: %+v in %q\nwas %q: %v", r.Findings, out, body, err)
 		}
 	})
 }
