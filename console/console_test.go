@@ -18,8 +18,8 @@ import (
 	"github.com/getweir/weir"
 )
 
-// browser is a client with a cookie jar that follows no redirect.
-func browser(t *testing.T) *http.Client {
+// visitor is a client with a cookie jar that follows no redirect.
+func visitor(t *testing.T) *http.Client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -82,7 +82,7 @@ func at(c *Console, path string) string { return "http://" + c.Addr().String() +
 func TestLinkOpensOnce(t *testing.T) {
 	c := start(t, newWorld(), "")
 	link := c.Link()
-	first, second := browser(t), browser(t)
+	first, second := visitor(t), visitor(t)
 
 	if res, _ := ask(t, first, "GET", link, nil, "Sec-Purpose", "prefetch"); len(res.Cookies()) != 0 {
 		t.Error("a prefetch was let in")
@@ -114,7 +114,7 @@ func TestLinkOpensOnce(t *testing.T) {
 // that began elsewhere, so that the way in is a page.
 func TestLinkFromAnotherSite(t *testing.T) {
 	c := start(t, newWorld(), "")
-	res, body := ask(t, browser(t), "GET", c.Link(), nil, "Sec-Fetch-Site", "cross-site")
+	res, body := ask(t, visitor(t), "GET", c.Link(), nil, "Sec-Fetch-Site", "cross-site")
 	if res.StatusCode != http.StatusOK || len(res.Cookies()) != 1 || !strings.Contains(body, `<a href="/">`) {
 		t.Errorf("gave %s with %d cookies", res.Status, len(res.Cookies()))
 	}
@@ -182,7 +182,7 @@ func TestClosedWithoutSession(t *testing.T) {
 		{"GET", "/enter", 403}, {"GET", "/enter?token=AAAAAAAAAAAAAAAAAAAAAAAAAA", 403}, {"GET", "/nothing", 404}, {"POST", "/", 405},
 		{"GET", "/assets/weir.css", 200}, {"GET", "/assets/weir.js", 200}, {"GET", "/assets/mark.svg", 200}, {"GET", "/assets/regions.html", 404},
 	} {
-		res, body := ask(t, browser(t), r.method, at(c, r.path), nil)
+		res, body := ask(t, visitor(t), r.method, at(c, r.path), nil)
 		if res.StatusCode != r.want {
 			t.Errorf("%s %s gave %s, want %d", r.method, r.path, res.Status, r.want)
 		}
@@ -190,7 +190,7 @@ func TestClosedWithoutSession(t *testing.T) {
 			t.Errorf("%s %s tells of the deployment", r.method, r.path)
 		}
 	}
-	res, _ := ask(t, browser(t), "GET", at(c, "/"), nil, "Cookie", c.cookie+"=AAAAAAAAAAAAAAAAAAAAAAAAAA")
+	res, _ := ask(t, visitor(t), "GET", at(c, "/"), nil, "Cookie", c.cookie+"=AAAAAAAAAAAAAAAAAAAAAAAAAA")
 	if res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("an invented cookie gave %s", res.Status)
 	}
@@ -198,7 +198,7 @@ func TestClosedWithoutSession(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	c := start(t, newWorld(), "")
-	client := browser(t)
+	client := visitor(t)
 	enter(t, c, client)
 	for _, path := range []string{"/", "/assets/weir.css", "/assets/weir.js", "/nothing", "/enter", "/session"} {
 		res, _ := ask(t, client, "GET", at(c, path), nil)
@@ -226,7 +226,7 @@ func TestHeaders(t *testing.T) {
 // session or not.
 func TestWrongHost(t *testing.T) {
 	c := start(t, newWorld(), "")
-	client := browser(t)
+	client := visitor(t)
 	enter(t, c, client)
 	_, port, _ := strings.Cut(c.Addr().String(), ":")
 	for host, want := range map[string]int{
@@ -246,7 +246,7 @@ func TestActsNeedTheirPage(t *testing.T) {
 	w.alert("id-walking", "stolen-support", "tok-9c41f7a2", "support", time.Hour)
 	w.mu.Unlock()
 	c := start(t, w, "")
-	client := browser(t)
+	client := visitor(t)
 	_, csrf := enter(t, c, client)
 	form := func(csrf, party, reason string) url.Values {
 		return url.Values{"csrf": {csrf}, "party": {party}, "reason": {reason}}
@@ -293,7 +293,7 @@ func TestLiftThatIsNotRecorded(t *testing.T) {
 	w.holds = []Hold{{Party: weir.Party{Kind: weir.ByCredential, Name: "k1"}, Since: time.Now()}}
 	w.liftErr = errors.New("disk full at /var/lib/secret")
 	c := start(t, w, "")
-	client := browser(t)
+	client := visitor(t)
 	_, csrf := enter(t, c, client)
 	res, body := ask(t, client, "POST", at(c, "/lift"), url.Values{"csrf": {csrf}, "party": {"credential:k1"}, "reason": {"a test"}})
 	if res.StatusCode != http.StatusInternalServerError || !strings.Contains(body, "stays in force") || strings.Contains(body, "secret") {
@@ -310,7 +310,7 @@ func TestNothingInline(t *testing.T) {
 		w.happen(i)
 	}
 	c := start(t, w, "")
-	page, _ := enter(t, c, browser(t))
+	page, _ := enter(t, c, visitor(t))
 	for _, bad := range []string{`(?i)<style`, `(?i)\sstyle\s*=`, `(?i)\son[a-z]+\s*=`, `(?i)javascript:`, `(?i)<script[^>]*>[^<]`, `https?://`} {
 		if found := regexp.MustCompile(bad).FindString(page); found != "" {
 			t.Errorf("the page has %q", found)
@@ -340,7 +340,7 @@ func TestHostileNames(t *testing.T) {
 	e.Actions = append(e.Actions, w.entries[0].Actions...)
 	w.append(&e)
 	c := start(t, w, "")
-	client := browser(t)
+	client := visitor(t)
 	enter(t, c, client)
 	events := listen(t, c, client)
 	all := events.until(t, func(seen map[string]string) bool { return strings.Contains(seen["exchanges"], "alert") })
@@ -409,7 +409,7 @@ func (e *events) until(t *testing.T, enough func(seen map[string]string) bool) m
 func TestLive(t *testing.T) {
 	w := newWorld()
 	c := start(t, w, "")
-	client := browser(t)
+	client := visitor(t)
 	_, csrf := enter(t, c, client)
 	live := listen(t, c, client)
 	live.until(t, func(seen map[string]string) bool {
@@ -438,7 +438,7 @@ func TestLive(t *testing.T) {
 // once another has gone.
 func TestEnoughBrowsers(t *testing.T) {
 	c := start(t, newWorld(), "")
-	client := browser(t)
+	client := visitor(t)
 	enter(t, c, client)
 	streams := make([]*http.Response, maxClients)
 	for i := range streams {
