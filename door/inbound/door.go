@@ -96,6 +96,7 @@ type Door struct {
 	wire   http.RoundTripper
 	log    *slog.Logger
 
+	buffers      buffers
 	small, large sync.Pool // *[]byte of smallRead and largeRead bytes
 	answers      sync.Pool // *answer
 	cutters      [kinds]sync.Pool
@@ -162,7 +163,7 @@ func newDoor(c Config, g admission) (*Door, error) {
 		Transport:      transport{d},
 		ModifyResponse: d.respond,
 		ErrorHandler:   d.failed,
-		BufferPool:     &buffers{},
+		BufferPool:     &d.buffers,
 		ErrorLog:       log.New(io.Discard, "", 0), // its lines quote errors that quote addresses
 	}
 	return d, nil
@@ -223,7 +224,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	e := &exchange{door: d, request: r}
 	rand.Read(e.id[:]) // never fails (crypto/rand, Go 1.24)
-	e.w = &writer{ResponseWriter: w, control: http.NewResponseController(w), timeout: d.config.ClientTimeout}
+	e.w = &writer{ResponseWriter: w, control: http.NewResponseController(w), timeout: d.config.ClientTimeout, buffers: &d.buffers}
 	defer e.end()
 
 	x := weir.Exchange{ID: e.id, Time: time.Now(), Door: "inbound", Method: r.Method}
@@ -338,8 +339,9 @@ type writer struct {
 	control *http.ResponseController
 	timeout time.Duration
 	last    time.Time // when the deadline was last moved
-	failed  bool      // the client did not take a block
-	eager   bool      // the header leaves before there is anything else
+	buffers *buffers
+	failed  bool // the client did not take a block
+	eager   bool // the header leaves before there is anything else
 }
 
 // Unwrap is for http.ResponseController.
@@ -358,15 +360,25 @@ func (w *writer) Write(p []byte) (int, error) {
 		_ = w.control.SetWriteDeadline(now.Add(w.timeout)) // a connection without deadlines has none to miss
 	}
 	n, err := w.ResponseWriter.Write(p)
-	w.failed = w.failed || err != nil
+	if err != nil {
+		w.failed = true
+		if len(p) > 0 {
+			w.buffers.spoil(p)
+		}
+	}
 	return n, err
 }
 
 // Flush is for writers that ask for it directly.
 func (w *writer) Flush() { _ = w.control.Flush() }
 
-// buffers lends what the proxy copies through.
-type buffers struct{ pool sync.Pool }
+// buffers lends what the proxy copies through. A buffer whose Write failed is not
+// lent again: the HTTP/2 server gives up a Write when its stream ends, and may
+// still be reading the buffer, which by then could hold somebody else's answer.
+type buffers struct {
+	pool    sync.Pool // *[]byte
+	spoiled sync.Map  // by the first byte's address
+}
 
 const copySize = 64 << 10
 
@@ -377,4 +389,11 @@ func (b *buffers) Get() []byte {
 	return make([]byte, copySize)
 }
 
-func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
+func (b *buffers) Put(p []byte) {
+	if _, spoiled := b.spoiled.LoadAndDelete(&p[0]); !spoiled {
+		b.pool.Put(&p)
+	}
+}
+
+// spoil keeps the buffer that p begins out of the pool.
+func (b *buffers) spoil(p []byte) { b.spoiled.Store(&p[0], nil) }

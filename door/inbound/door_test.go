@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -548,6 +549,69 @@ func TestNothingThatWasNotReleased(t *testing.T) {
 				t.Errorf("outcome %+v", o)
 			}
 		}
+	}
+}
+
+// TestExchangesDoNotMix has many clients at once, some of whom leave in the
+// middle, and looks for anything in an answer that belongs to another.
+func TestExchangesDoNotMix(t *testing.T) {
+	kinds := []struct{ media, open, each, shut string }{
+		{"application/json", `{"a":"`, "NAME ", `"}`},
+		{"application/json", `[0`, `,"NAME"`, `]`},
+		{"application/x-ndjson", "", "\"NAME\"\n", ""},
+		{"text/csv", "a\n", "NAME\n", ""},
+		{"text/html", "<p>", "NAME ", "</p>"},
+		{"video/mp4", "\x00\x00\x00\x18stypmsdh", "NAME ", ""},
+	}
+	up := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		k, _ := strconv.Atoi(q.Get("kind"))
+		n, _ := strconv.Atoi(q.Get("n"))
+		w.Header().Set("Content-Type", kinds[k].media)
+		body := kinds[k].open + strings.Repeat(strings.ReplaceAll(kinds[k].each, "NAME", q.Get("name")), n) + kinds[k].shut
+		if q.Has("gzip") {
+			w.Header().Set("Content-Encoding", "gzip")
+			body = zipped(body)
+		}
+		_, _ = io.WriteString(w, body)
+	})
+	k := newKeeper()
+	k.opaque, k.forget = []string{"video/mp4"}, true
+	h := newHall(t, up, k)
+	for _, p := range protocols {
+		base, rt := p.set(h)
+		var wg sync.WaitGroup
+		for client := range 8 {
+			wg.Go(func() {
+				r := rand.New(rand.NewPCG(uint64(client), 1))
+				for i := range 15 {
+					name := fmt.Sprintf("client-%d-%04d", client, i)
+					kind, n := r.IntN(len(kinds)), 1+r.IntN(10_000)
+					query := fmt.Sprintf("/?kind=%d&n=%d&name=%s", kind, n, name)
+					if r.IntN(3) == 0 {
+						query += "&gzip"
+					}
+					req, _ := http.NewRequest("GET", base+query, nil)
+					res, err := rt.RoundTrip(req)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					var body []byte
+					if r.IntN(4) == 0 {
+						body, _ = io.ReadAll(io.LimitReader(res.Body, int64(r.IntN(1000))))
+					} else if body, err = io.ReadAll(res.Body); err != nil || strings.Count(string(body), name) != n {
+						t.Errorf("%s: %d of %d, %v", query, strings.Count(string(body), name), n, err)
+					}
+					res.Body.Close()
+					if left := strings.ReplaceAll(string(body), name, ""); strings.Contains(left, "client-") && len(left)-strings.LastIndex(left, "client-") > 20 {
+						t.Errorf("%s: somebody else's data", query)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		rt.CloseIdleConnections()
 	}
 }
 

@@ -261,7 +261,9 @@ func (h *hall) do(r *http.Request) got {
 	h.t.Helper()
 	tr := &http.Transport{DisableCompression: true}
 	defer tr.CloseIdleConnections()
-	return take(h.t, tr, r)
+	g := take(h.t, tr, r)
+	h.door.Wait()
+	return g
 }
 
 func take(t testing.TB, rt http.RoundTripper, r *http.Request) got {

@@ -82,7 +82,7 @@ func (e *exchange) refuse(d *weir.Denial, code int) {
 		h.Set("Retry-After", strconv.FormatFloat(math.Ceil(d.Retry.Seconds()), 'f', 0, 64))
 	}
 	e.w.WriteHeader(code)
-	_, _ = e.w.Write(body) // a client that has left is told nothing
+	_, _ = e.w.ResponseWriter.Write(body) // a client that has left is told nothing
 }
 
 // exchangeHeader names the exchange to the client, for whoever it asks for help.
