@@ -59,9 +59,9 @@ type Config struct {
 	// MaxSegment bounds one record or piece of envelope, in bytes; a longer one
 	// is not passed on. 0: 256 KiB.
 	MaxSegment int
-	// MaxExchange bounds the memory for the body of one answer, in bytes. A page
-	// that is read whole (HTML) may be half as long. 0: four times MaxSegment,
-	// and at least 1 MiB.
+	// MaxExchange bounds what the door holds of the body of one answer, in
+	// bytes. A page that is read whole (HTML) may be half as long. 0: four times
+	// MaxSegment, and at least 1 MiB.
 	MaxExchange int
 
 	// KeepHost passes the client's Host on, instead of the upstream's own.

@@ -377,13 +377,23 @@ func (a *answer) encode() {
 	if a.zip == nil || a.closed {
 		return
 	}
+	a.zipped.Reset()
 	a.plain = a.plain[:0]
 	for _, p := range a.queue {
-		a.plain = append(a.plain, p...)
+		// What is written at once is encoded on its own: not too little, and
+		// what is much need not be copied first.
+		if len(a.plain)+len(p) > encodeAtOnce {
+			_, _ = a.zip.Write(a.plain) // into memory
+			a.plain = a.plain[:0]
+		}
+		if len(p) > encodeAtOnce {
+			_, _ = a.zip.Write(p)
+		} else {
+			a.plain = append(a.plain, p...)
+		}
 	}
-	a.zipped.Reset()
 	if len(a.plain) > 0 {
-		_, _ = a.zip.Write(a.plain) // into memory
+		_, _ = a.zip.Write(a.plain)
 	}
 	if a.trouble == nil && a.ended && !a.more && len(a.held) == 0 {
 		_ = a.zip.Close()
@@ -392,6 +402,9 @@ func (a *answer) encode() {
 	a.queue, a.at, a.served = a.queue[:0], 0, 0
 	a.put(a.zipped.Bytes())
 }
+
+// encodeAtOnce is what is gathered before it is encoded, in bytes.
+const encodeAtOnce = 64 << 10
 
 // worthEncoding is the length from which on a whole body is encoded, in bytes.
 const worthEncoding = 1 << 10
