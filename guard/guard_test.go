@@ -402,6 +402,25 @@ func TestDenialsAreGathered(t *testing.T) {
 	}
 }
 
+// TestTheLedgerTakesNamesOnly: what a client writes where a purpose goes does not
+// get onto the ledger, unless the policy knows it.
+func TestTheLedgerTakesNamesOnly(t *testing.T) {
+	f := newFixture(t, Enforce)
+	for _, purpose := range []weir.Purpose{"ada@example.com", "\xff\xfe", "support"} {
+		x := exchange("x", "no-such-role", "/c")
+		x.Purpose = purpose
+		if _, denial := f.Admit(t.Context(), x); denial == nil {
+			t.Fatal("admitted")
+		}
+		f.flush(t.Context())
+	}
+	for i, e := range f.log.entries {
+		if want := (map[bool]weir.Purpose{true: "support"})[i == 2]; e.Purpose != want && e.Kind == ledger.Denied {
+			t.Errorf("entry %d has the purpose %q", i, e.Purpose)
+		}
+	}
+}
+
 // TestSummaryCountsTheRest: exchanges about nobody are counted, so that a blind
 // detector is visible.
 func TestSummaryCountsTheRest(t *testing.T) {

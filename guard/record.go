@@ -112,7 +112,13 @@ func (p *Pass) entry(kind ledger.Kind) *ledger.Entry {
 	if p.plan != nil {
 		e.Role, e.Route, e.Purpose, e.Policy = p.plan.Role, p.plan.Route, p.plan.Purpose, p.plan.Version
 	} else {
-		e.Policy = p.guard.policy.Load().Version()
+		rules := p.guard.policy.Load()
+		e.Policy = rules.Version()
+		// Whoever is denied before there is a plan may have written anything where
+		// a purpose goes; the ledger takes names of the policy only.
+		if !slices.ContainsFunc(rules.Purposes(), func(known policy.Purpose) bool { return known.Name == e.Purpose }) {
+			e.Purpose = ""
+		}
 	}
 	return e
 }
