@@ -12,9 +12,13 @@ import (
 // A Grant is one thing that the policy permits: a role sees a class in clear or
 // masked for a purpose, of as many customers as the budgets say.
 type Grant struct {
-	Role        string
-	Purpose     weir.Purpose
-	Class       weir.Class
+	Role    string
+	Purpose weir.Purpose
+	// Class, or a family of them: "identity.*". For what is inside a family and
+	// has a grant of its own, that one holds.
+	Class weir.Class
+	// Except are classes and families inside of Class that are blocked.
+	Except      []weir.Class
 	Sensitivity weir.Sensitivity
 	Action      weir.Action // Allow or Mask
 	// Own: of its own record only.
@@ -27,24 +31,57 @@ type Grant struct {
 	Line int
 }
 
-// Grants lists everything that the policy permits, by role, purpose and class in
-// the order of the file. What it does not list is blocked.
+// Grants lists everything that the policy permits, by role and purpose, and by
+// class in the order of the file; what a role names inside of a declared family
+// comes last. What it does not list is blocked.
 func (p *Policy) Grants() (all []Grant) {
 	for _, name := range p.roleNames {
 		r := p.roles[name]
 		for k, purpose := range r.purposes {
 			for i, action := range r.tables[k] {
-				if action == weir.Block {
+				if action == weir.Block || !p.concerns(i, r) {
 					continue
 				}
+				class := &p.classes[p.points[i].class]
 				all = append(all, Grant{
 					Role: name, Purpose: purpose,
-					Class: p.classes[i].Name, Sensitivity: p.classes[i].Sensitivity,
-					Action: action, Own: r.own,
+					Class: weir.Class(p.points[i].pattern), Except: p.blockedInside(i, r, r.tables[k]),
+					Sensitivity: class.Sensitivity,
+					Action:      action, Own: r.own,
 					Take: *r.take, Together: *r.together,
 					Line: r.sees[r.decides[i]-1].line,
 				})
 			}
+		}
+	}
+	return all
+}
+
+// concerns reports whether a point is declared, or named by a role itself: what
+// only other roles name is no line of this role's.
+func (p *Policy) concerns(i int, r *role) bool {
+	if i < len(p.classes) {
+		return true
+	}
+	line := r.decides[i]
+	return line > 0 && r.sees[line-1].pattern == p.points[i].pattern
+}
+
+// blockedInside lists what is blocked within a point that is not.
+func (p *Policy) blockedInside(i int, r *role, t table) (all []weir.Class) {
+	if !isFamily(p.points[i].pattern) {
+		return nil
+	}
+	for k := range p.points {
+		if t[k] != weir.Block || !p.concerns(k, r) {
+			continue
+		}
+		around := p.points[k].within
+		for around >= 0 && around != i && !p.concerns(around, r) {
+			around = p.points[around].within
+		}
+		if around == i {
+			all = append(all, weir.Class(p.points[k].pattern))
 		}
 	}
 	return all
@@ -98,6 +135,7 @@ func (g Grant) MarshalJSON() ([]byte, error) {
 		Role        string        `json:"role"`
 		Purpose     weir.Purpose  `json:"purpose"`
 		Class       weir.Class    `json:"class"`
+		Except      []weir.Class  `json:"except,omitempty"`
 		Sensitivity string        `json:"sensitivity"`
 		Sees        string        `json:"sees"`
 		Own         bool          `json:"own"`
@@ -106,7 +144,7 @@ func (g Grant) MarshalJSON() ([]byte, error) {
 		Together    budgetsByLane `json:"together"`
 		Line        int           `json:"line"`
 	}{
-		g.Role, g.Purpose, g.Class, g.Sensitivity.String(), actionWords[g.Action], g.Own,
+		g.Role, g.Purpose, g.Class, g.Except, g.Sensitivity.String(), actionWords[g.Action], g.Own,
 		windows(g.Most()), byLane(g.Take), byLane(g.Together), g.Line,
 	})
 }
@@ -152,8 +190,12 @@ func GrantsText(grants []Grant) string {
 		if g.Own {
 			sees += ", own"
 		}
+		class := string(g.Class)
+		for i, c := range g.Except {
+			class += [...]string{" but ", ", "}[min(i, 1)] + string(c)
+		}
 		most := g.Most()
-		row(g.Role, string(g.Purpose), string(g.Class), sees,
+		row(g.Role, string(g.Purpose), class, sees,
 			limitText(most[weir.Hour]), limitText(most[weir.Day]), limitText(most[weir.Month]), strconv.Itoa(g.Line))
 	}
 	_ = w.Flush()

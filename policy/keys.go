@@ -45,7 +45,7 @@ func Keys() []Key { return append([]Key(nil), keys[:]...) }
 
 var keys = [...]Key{
 	{inFile, "version", "`1`", "", "The version of this language."},
-	{inFile, "classes", "classes by name", "none", "Every class of personal data that may flow. A class that is not named here is blocked for everybody, whatever a role's `see` says, and counts as of high sensitivity."},
+	{inFile, "classes", "classes by name", "none", "Every class of personal data that may flow, by itself or with its family. A class that is not declared here is blocked for everybody, whatever a role's `see` says, and counts as of high sensitivity."},
 	{inFile, "purposes", "purposes by name", "none", "Every purpose for which personal data is processed. A request whose purpose is not named here is refused."},
 	{inFile, "roles", "roles by name", "none", "Who may see what, and how much of it. A principal whose role is not named here is refused. Whoever shows no credential has the role `anonymous`."},
 	{inFile, "issuers", "issuers by name", "none", "What all principals together may take that one issuer vouches for: the bound on a stolen signing key. An issuer that is not named here may take what the deployment may."},
@@ -55,7 +55,7 @@ var keys = [...]Key{
 	{inFile, "undeclared-routes", "`inspect` or `block`", "`inspect`", "What happens to a request that matches no route: `inspect` lets it through with every answer read and judged, `block` refuses it."},
 	{inFile, "watch", "rules by name", "alerts without holds", "What the rules that follow the ledger do."},
 
-	{inClasses, "<class>", "a block", "", "The name of a class: a family, a dot and a name, in lower-case letters, digits and underscores, such as `contact.email`."},
+	{inClasses, "<class>", "a block", "", "The name of a class: a family, a dot and a name, in lower-case letters, digits and underscores, such as `contact.email` or `identity.us.ssn`. Or a family, which stands for every class in it: `identity.*`, `identity.us.*`. The declaration of the class itself goes before that of its family, a smaller family's before a larger one's; what it says holds whole."},
 	{inClass, "sensitivity", "`high`, `moderate` or `low`", "`high`", "How much harm its loss does. Customers whose data of high sensitivity leaves in clear are counted against the lane `sensitive` as well."},
 	{inClass, "purposes", "a list of purposes", "any purpose", "What the class may be processed for. For any other purpose it is blocked, whatever a role's `see` says."},
 	{inClass, "retention", "text", "not said", "How long it is kept, for the privacy notice: `account closed + 30 days`."},
@@ -67,10 +67,10 @@ var keys = [...]Key{
 	{inRoles, "<role>", "a block", "", "The name of a role, as credentials give it."},
 	{inRole, "purposes", "a list of purposes", "none: the role can do nothing", "The purposes that the role may act for. The first is taken where neither the request nor the route names one."},
 	{inRole, "own", "`true` or `false`", "`false`", "Whoever has the role sees its own record only; a record of anybody else's is withheld. For customers it is so in any role."},
-	{inRole, "see", "an action for each class", "everything is blocked", "How the role sees each class. The most specific line wins: `contact.email` before `contact.*` before `\"*\"`. A class that no line covers is blocked."},
+	{inRole, "see", "an action for each class", "everything is blocked", "How the role sees each class. The most specific line wins: `identity.us.ssn` before `identity.us.*` before `identity.*` before `\"*\"`. A class that no line covers is blocked."},
 	{inRole, "take", "budgets by lane", "nothing", "How many different customers each credential and each principal of the role may take, and each person who acts through one."},
 	{inRole, "together", "budgets by lane", "the deployment's", "How many different customers all principals of the role together may take."},
-	{inSee, "<class>", "`clear`, `mask` or `block`", "", "A declared class, a family as `contact.*`, or `\"*\"` for all declared classes (in quotes, because a bare `*` means something else in YAML). `clear` passes the value, `mask` puts a blank of the same shape in its place, `block` withholds the record that holds it."},
+	{inSee, "<class>", "`clear`, `mask` or `block`", "", "A declared class, or one of a declared family; a family as `contact.*` or `identity.us.*`; or `\"*\"` for all that is declared (in quotes, because a bare `*` means something else in YAML). `clear` passes the value, `mask` puts a blank of the same shape in its place, `block` withholds the record that holds it."},
 
 	{inIssuers, "<issuer>", "a block", "", "The name of an issuer, as the configuration gives it."},
 	{inIssuer, "take", "budgets by lane", "", "How many different customers its principals together may take."},

@@ -21,7 +21,8 @@ func Parse(file string, src []byte) (*Policy, error) {
 		Policy: &Policy{
 			file:     file,
 			version:  version,
-			index:    make(map[weir.Class]int),
+			exact:    make(map[weir.Class]int),
+			families: make(map[weir.Class]int),
 			roles:    make(map[string]*role),
 			issuers:  make(map[string]*weir.Budgets),
 			networks: make(map[string]*weir.Budgets),
@@ -87,6 +88,7 @@ func (c *compiler) compile(root *node) {
 	for _, f := range c.entries(fields["roles"].value, "roles") {
 		c.readRole(f)
 	}
+	c.judge()
 	c.readRoutes(fields["routes"].value)
 	if f, ok := fields["undeclared-routes"]; ok {
 		c.blockUndeclared = c.word(f, "inspect", "block") == "block"
@@ -283,53 +285,8 @@ func (c *compiler) purpose(n *node) (weir.Purpose, bool) {
 	return "", false
 }
 
-func (c *compiler) readClasses(n *node) {
-	for _, p := range c.few(c.entries(n, "classes")) {
-		class := Class{Name: weir.Class(p.key), Line: p.line, Column: p.column}
-		if !isClassName(p.key) {
-			c.errorf(p.at, "%q: a class is named family.name, in lower-case letters, digits and underscores", p.key)
-		}
-		if fields, ok := c.fields(p.value, inClass); ok {
-			if f, ok := fields["sensitivity"]; ok {
-				switch c.word(f, "high", "moderate", "low") {
-				case "moderate":
-					class.Sensitivity = weir.Moderate
-				case "low":
-					class.Sensitivity = weir.Low
-				}
-			}
-			if f, ok := fields["purposes"]; ok {
-				class.Purposes = c.purposeList(f)
-				// An empty list would mean any purpose, which nobody who writes
-				// one means.
-				if f.value.kind == sequence && len(f.value.items) == 0 {
-					c.errorf(f.value.at, "purposes: an empty list (leave the key out for any purpose)")
-				}
-			}
-			if f, ok := fields["retention"]; ok {
-				class.Retention, _ = c.text(f)
-			}
-		}
-		c.index[class.Name] = len(c.classes)
-		c.classes = append(c.classes, class)
-	}
-	for purpose := range c.allowed {
-		c.allowed[purpose] = make([]bool, len(c.classes))
-	}
-	for i := range c.classes {
-		if len(c.classes[i].Purposes) == 0 {
-			for purpose := range c.allowed {
-				c.allowed[purpose][i] = true
-			}
-		}
-		for _, purpose := range c.classes[i].Purposes {
-			c.allowed[purpose][i] = true
-		}
-	}
-}
-
-// maxDeclared bounds classes and purposes, whose product with the roles is what
-// compiling costs.
+// maxDeclared bounds classes, purposes, and the classes and families that only
+// roles name: their product with the roles is what compiling costs.
 const maxDeclared = 1000
 
 func (c *compiler) few(entries []pair) []pair {
@@ -376,7 +333,6 @@ func (c *compiler) readRole(p pair) {
 	if f, ok := fields["together"]; ok {
 		r.together = c.take("role "+p.key+" together", inRole, f.value)
 	}
-	c.judge(r)
 }
 
 func (c *compiler) readRoutes(n *node) {

@@ -134,29 +134,30 @@ func (p *Policy) fill(pl *Plan, r *role, pr *weir.Principal, matched *route, pat
 	}
 }
 
-// Action says what happens to a finding of a class. A class that the policy does
-// not declare is blocked.
+// Action says what happens to a finding of a class. A class that no declaration
+// of the policy covers is blocked.
 func (pl *Plan) Action(class weir.Class) weir.Action {
 	if pl.policy == nil {
 		return weir.Block
 	}
-	i, ok := pl.policy.index[class]
-	if !ok || i >= len(pl.table) {
+	i := pl.policy.find(class)
+	if i < 0 || i >= len(pl.table) {
 		return weir.Block
 	}
 	return pl.table[i]
 }
 
-// Sensitivity grades a class. One that the policy does not declare is High.
+// Sensitivity grades a class. One that no declaration of the policy covers is
+// High.
 func (pl *Plan) Sensitivity(class weir.Class) weir.Sensitivity {
 	if pl.policy == nil {
 		return weir.High
 	}
-	i, ok := pl.policy.index[class]
+	c, ok := pl.policy.Class(class)
 	if !ok {
 		return weir.High
 	}
-	return pl.policy.classes[i].Sensitivity
+	return c.Sensitivity
 }
 
 // Accounts gives the parties that a release to a principal is charged to, in the

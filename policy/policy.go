@@ -33,7 +33,9 @@ type Policy struct {
 	version string
 
 	classes    []Class
-	index      map[weir.Class]int // into classes, and into every table
+	points     []point            // what a table has an action for; those of classes come first, in their order
+	exact      map[weir.Class]int // classes, into points
+	families   map[weir.Class]int // families without their .*, into points
 	purposes   []Purpose
 	roles      map[string]*role
 	roleNames  []string // in the order of the file
@@ -49,18 +51,6 @@ type Policy struct {
 	watch    WatchRules
 	warnings []Warning
 	takes    []namedTake // every `take` of the file, for Unbounded
-}
-
-// A Class is one kind of personal data that the policy declares.
-type Class struct {
-	Name        weir.Class
-	Sensitivity weir.Sensitivity
-	// Purposes for which it may be processed; none: any.
-	Purposes []weir.Purpose
-	// Retention says, for the privacy notice, how long it is kept; "": not said.
-	Retention string
-	// Line and Column of its name in the file, from 1.
-	Line, Column int
 }
 
 // A Purpose is a reason for processing, with the legal basis that carries it.
@@ -106,12 +96,12 @@ type role struct {
 	purposes []weir.Purpose
 	tables   []table // for each of purposes
 	sees     []sight
-	decides  []int // for each class which of sees decides, from 1; 0: none
+	decides  []int // for each point which of sees decides, from 1; 0: none
 	take     *weir.Budgets
 	together *weir.Budgets
 }
 
-// A table has the action for each class, by the index of Policy.
+// A table has the action for each of Policy.points.
 type table []weir.Action
 
 // find gives the table for a purpose of the role.
@@ -130,10 +120,6 @@ func (p *Policy) Version() string { return p.version }
 
 // File is the name that Parse was given.
 func (p *Policy) File() string { return p.file }
-
-// Classes gives the declared classes in the order of the file. Which of them a
-// detector knows is for the caller to compare: policy does not know detectors.
-func (p *Policy) Classes() []Class { return slices.Clone(p.classes) }
 
 // Purposes gives the declared purposes in the order of the file.
 func (p *Policy) Purposes() []Purpose { return slices.Clone(p.purposes) }

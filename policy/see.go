@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/getweir/weir"
 )
@@ -10,7 +9,7 @@ import (
 // A sight is one line of a role's `see`.
 type sight struct {
 	at
-	pattern string // a class, "family.*" or "*"
+	pattern string // a class, a family as "contact.*", or "*"
 	action  weir.Action
 }
 
@@ -39,20 +38,24 @@ func (c *compiler) readSee(n *node) (sees []sight) {
 // checkSight finds a class or a family that is not declared: a line that never
 // applies looks like a rule and is none.
 func (c *compiler) checkSight(p pair) {
-	if _, ok := c.index[weir.Class(p.key)]; ok {
-		return
-	}
 	switch {
-	case isWildcard(p.key):
+	case p.key == "*":
+		if len(c.classes) == 0 {
+			c.errorf(p.at, "%q covers no declared class", p.key)
+		}
+	case isFamily(p.key):
+		if c.declaring(p.key) >= 0 {
+			return
+		}
 		for i := range c.classes {
-			if covers(p.key, c.classes[i].Name) {
+			if covers(p.key, string(c.classes[i].Name)) {
 				return
 			}
 		}
 		c.errorf(p.at, "%q covers no declared class", p.key)
 	case !isClassName(p.key):
 		c.errorf(p.at, `%q: a class as contact.email, a family as contact.*, or "*"`, p.key)
-	default:
+	case c.declaring(p.key) < 0:
 		names := make([]string, len(c.classes))
 		for i := range c.classes {
 			names[i] = string(c.classes[i].Name)
@@ -61,44 +64,58 @@ func (c *compiler) checkSight(p pair) {
 	}
 }
 
-func isWildcard(pattern string) bool {
-	family, ok := strings.CutSuffix(pattern, ".*")
-	return pattern == "*" || ok && isClassPart(family)
+// judge compiles the lines of each role into a table for each of its purposes.
+// What the roles name beside the declared classes must be known first, since all
+// tables have the same points.
+func (c *compiler) judge() {
+	named := 0
+	for _, name := range c.roleNames {
+		for _, s := range c.roles[name].sees {
+			if s.pattern == "*" || c.at(s.pattern) >= 0 {
+				continue
+			}
+			if named++; named > maxDeclared {
+				c.errorf(s.at, "the roles name more than %d classes and families that are not declared by themselves", maxDeclared)
+				return
+			}
+			c.addPoint(s.pattern)
+		}
+	}
+	c.nest()
+	for _, name := range c.roleNames {
+		c.judgeRole(c.roles[name])
+	}
 }
 
-func covers(pattern string, class weir.Class) bool {
-	if pattern == "*" {
-		return true
-	}
-	if family, ok := strings.CutSuffix(pattern, "*"); ok {
-		return strings.HasPrefix(string(class), family)
-	}
-	return pattern == string(class)
-}
-
-// judge compiles the lines of a role into a table for each of its purposes.
-func (c *compiler) judge(r *role) {
-	lines := make(map[string]int, len(r.sees)) // pattern -> index into sees, from 1
+func (c *compiler) judgeRole(r *role) {
+	lines := make([]int, len(c.points)) // for each point its own line of sees, from 1
+	everything := 0
 	for i, s := range r.sees {
-		lines[s.pattern] = i + 1
+		if s.pattern == "*" {
+			everything = i + 1
+		} else if at := c.at(s.pattern); at >= 0 {
+			lines[at] = i + 1
+		}
 	}
-	actions := make(table, len(c.classes))
-	r.decides = make([]int, len(c.classes))
-	for i := range c.classes {
-		name := string(c.classes[i].Name)
-		family, _, _ := strings.Cut(name, ".")
-		for _, pattern := range [...]string{name, family + ".*", "*"} { // the most specific first
-			if line := lines[pattern]; line > 0 {
-				actions[i], r.decides[i] = r.sees[line-1].action, line
+	actions := make(table, len(c.points))
+	r.decides = make([]int, len(c.points))
+	for i := range c.points {
+		line := everything
+		for k := i; k >= 0; k = c.points[k].within { // the most specific first
+			if lines[k] > 0 {
+				line = lines[k]
 				break
 			}
+		}
+		if line > 0 && c.points[i].class >= 0 {
+			actions[i], r.decides[i] = r.sees[line-1].action, line
 		}
 	}
 	r.tables = make([]table, len(r.purposes))
 	for k, purpose := range r.purposes {
 		limited := make(table, len(actions))
-		for i, allowed := range c.allowed[purpose] {
-			if allowed {
+		for i := range c.points {
+			if class := c.points[i].class; class >= 0 && c.allowed[purpose][class] {
 				limited[i] = actions[i]
 			}
 		}

@@ -137,23 +137,6 @@ func isWord(s string) bool {
 // maxName bounds every name in the file, in bytes.
 const maxName = 200
 
-// isClassName reports whether s is "family.name": lower-case letters, digits and
-// underscores in both, each beginning with a letter.
-func isClassName(s string) bool {
-	family, name, ok := strings.Cut(s, ".")
-	return ok && isClassPart(family) && isClassPart(name) && len(s) <= maxName
-}
-
-func isClassPart(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (i == 0 || c != '_' && (c < '0' || c > '9')) {
-			return false
-		}
-	}
-	return s != ""
-}
-
 // isPartyName reports whether s may name a role, an issuer or a network: what
 // prints and has no space in it.
 func isPartyName(s string) bool {

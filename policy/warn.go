@@ -19,7 +19,9 @@ func (c *compiler) doubts() {
 			used[purpose] = true
 		}
 		for i, line := range r.decides {
-			seen[i] = seen[i] || line > 0
+			if line > 0 {
+				seen[c.points[i].class] = true
+			}
 		}
 		c.doubtRole(r)
 	}
