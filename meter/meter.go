@@ -59,6 +59,10 @@ type Meter struct {
 	tallies map[key]*tally // guarded by mu
 	names   interned       // guarded by mu
 	now     uint32         // guarded by mu; latest second seen
+
+	// Scratch of one call, guarded by mu.
+	lines []*tally // for each account and lane
+	ids   []uint32 // for each demand of a segment
 }
 
 type key struct {
@@ -93,40 +97,94 @@ func (m *Meter) Charge(now time.Time, accounts []weir.Account, segments [][]Dema
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := m.advance(now)
+	var lanes weir.Lanes
+	for _, demands := range segments {
+		lanes |= used(demands)
+	}
+	m.open(len(accounts))
+	for a := range accounts {
+		m.look(at, a, accounts[a].Party, lanes)
+	}
 	for i, demands := range segments {
+		m.find(demands)
 		if over := m.affordable(at, accounts, demands); over != nil {
 			return i, over
 		}
-		for a := range accounts {
-			for _, d := range demands {
-				m.take(at, accounts[a].Party, d.Subject, d.Lanes)
+		for k, d := range demands {
+			if m.ids[k] == none {
+				m.ids[k] = m.names.intern(d.Subject)
+			}
+			for a := range accounts {
+				m.take(at, a, accounts[a].Party, m.ids[k], d.Lanes)
 			}
 		}
 	}
 	return len(segments), nil
 }
 
+// used gives the lanes that demands name.
+func used(demands []Demand) (lanes weir.Lanes) {
+	for _, d := range demands {
+		lanes |= d.Lanes
+	}
+	return lanes
+}
+
+// open makes room for the tallies that one call works with.
+func (m *Meter) open(accounts int) {
+	n := accounts * int(weir.NumLanes)
+	if cap(m.lines) < n {
+		m.lines = make([]*tally, n)
+	}
+	m.lines = m.lines[:n]
+	clear(m.lines)
+}
+
+// line is the place of account a's tally in a lane; nil: nothing was taken yet.
+func (m *Meter) line(a int, lane weir.Lane) **tally {
+	return &m.lines[a*int(weir.NumLanes)+int(lane)]
+}
+
+// look looks up the tallies of account a, once for the whole call, and drops what
+// has left them. That comes before customers get their numbers: a number whose
+// last tally drops it is given to somebody else.
+func (m *Meter) look(at uint32, a int, party weir.Party, lanes weir.Lanes) {
+	for lane := range weir.NumLanes {
+		if lanes.Has(lane) {
+			if t := m.tallies[key{party, lane}]; t != nil {
+				t.expire(at, &m.names)
+				*m.line(a, lane) = t
+			}
+		}
+	}
+}
+
+// find gives the customers of a segment their numbers; none for those not known.
+func (m *Meter) find(demands []Demand) {
+	m.ids = m.ids[:0]
+	for _, d := range demands {
+		m.ids = append(m.ids, m.names.find(d.Subject))
+	}
+}
+
 // affordable reports the first limit that demands would pass, or nil.
 func (m *Meter) affordable(at uint32, accounts []weir.Account, demands []Demand) *Over {
+	lanes := used(demands)
 	for a := range accounts {
 		for lane := range weir.NumLanes {
+			if !lanes.Has(lane) {
+				continue
+			}
 			limit := &accounts[a].Budgets[lane]
-			var t *tally
-			looked := false
+			t := *m.line(a, lane)
 			var fresh [weir.NumWindows]int // customers that would be new in each window
-			for _, d := range demands {
+			for k, d := range demands {
 				if !d.Lanes.Has(lane) {
 					continue
 				}
-				if !looked {
-					looked = true
-					if t = m.tallies[key{accounts[a].Party, lane}]; t != nil {
-						t.expire(at, &m.names)
-					}
-				}
 				last, known := uint32(0), false
 				if t != nil {
-					last, known = t.last(m.names.find(d.Subject))
+					last, known = t.last(m.ids[k])
 				}
 				for w := range weir.NumWindows {
 					if limit[w] == weir.Unbounded || known && inside(last, at, w) {
@@ -155,20 +213,21 @@ func (m *Meter) over(at uint32, p weir.Party, lane weir.Lane, w weir.Window, lim
 	return o
 }
 
-// take puts subject into the tallies of party, now.
-func (m *Meter) take(at uint32, party weir.Party, subject weir.Subject, lanes weir.Lanes) {
+// take puts the customer id into the tallies of account a, now.
+func (m *Meter) take(at uint32, a int, party weir.Party, id uint32, lanes weir.Lanes) {
 	for lane := range weir.NumLanes {
 		if !lanes.Has(lane) {
 			continue
 		}
-		k := key{party, lane}
-		t := m.tallies[k]
-		if t == nil {
-			t = newTally()
-			m.tallies[k] = t
+		t := m.line(a, lane)
+		if *t == nil {
+			*t = m.tallies[key{party, lane}] // an account of the same party, just before
 		}
-		t.expire(at, &m.names)
-		t.touch(m.names.intern(subject), at, &m.names)
+		if *t == nil {
+			*t = newTally()
+			m.tallies[key{party, lane}] = *t
+		}
+		(*t).touch(id, at, &m.names)
 	}
 }
 
@@ -178,9 +237,14 @@ func (m *Meter) Restore(at time.Time, parties []weir.Party, demands []Demand) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	second := m.advance(at)
-	for _, p := range parties {
-		for _, d := range demands {
-			m.take(second, p, d.Subject, d.Lanes)
+	m.open(len(parties))
+	for a, p := range parties {
+		m.look(second, a, p, used(demands))
+	}
+	for _, d := range demands {
+		id := m.names.intern(d.Subject)
+		for a, p := range parties {
+			m.take(second, a, p, id, d.Lanes)
 		}
 	}
 }

@@ -93,6 +93,19 @@ func TestAllPartiesOrNone(t *testing.T) {
 	}
 }
 
+// TestOnePartyTwice: a party that is named twice, as by two actors of one name,
+// is one party.
+func TestOnePartyTwice(t *testing.T) {
+	m := New()
+	twice := []weir.Account{account(weir.ByActor, "erin", 2, 2, 2), account(weir.ByActor, "erin", 2, 2, 2)}
+	for i := range 4 {
+		fit, _ := m.Charge(start, twice, [][]Demand{demand(weir.Clear, i)})
+		if want := i < 2; (fit == 1) != want {
+			t.Errorf("customer %d: fit %d", i, fit)
+		}
+	}
+}
+
 func TestZeroLimitLetsNothingThrough(t *testing.T) {
 	m := New()
 	_, over := m.Charge(start, []weir.Account{{Party: weir.Party{Kind: weir.ByRole}}}, [][]Demand{demand(weir.Masked, 1)})
