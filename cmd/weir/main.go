@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -72,6 +73,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 	var c cli
 	code := 0
 	ended := false
+	// net/http writes what an upstream sends unasked to the standard logger, bytes
+	// of bodies among it, and offers no other place for it.
+	log.SetOutput(io.Discard)
 	parser, err := kong.New(&c,
 		kong.Name("weir"),
 		kong.Description("Weir bounds how many customers a stolen credential can take, and knows which ones.\n\nStart with: weir demo. Before your own service: weir init --upstream http://127.0.0.1:9000 && weir serve"),
