@@ -236,11 +236,8 @@ func (c *platformCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	srv := &http.Server{Handler: reelcart.New(reelcart.Seed, c.Customers).Handler(), ReadHeaderTimeout: 10 * time.Second}
-	stop := context.AfterFunc(s.ctx, func() { _ = srv.Close() })
-	defer stop()
 	fmt.Fprintf(s.out, "http://%s\n", l.Addr())
-	return served(srv.Serve(l))
+	return reelcart.New(reelcart.Seed, c.Customers).Run(s.ctx, l)
 }
 
 // once plays the script through and judges it.
