@@ -90,6 +90,9 @@ func (w *walk) tree(t []byte, f *frame, end int) {
 			}
 		}
 	}
+	if class == "" {
+		class, object = w.knownTree(t, f, object)
+	}
 	if class == "" && f.kind == objectFrame {
 		var of meaning
 		class, of = f.shape()

@@ -233,7 +233,7 @@ func (p *page) classes(v span) (m meaning) {
 			b++
 		}
 		said := means(p.t[a:b])
-		if valued.has(said) && said != mID && said != mNumber {
+		if said.asks() && said != mID && said != mNumber {
 			return said
 		}
 		if m == mNone && present.has(said) {
@@ -286,12 +286,12 @@ func (p *page) text(a, b int) {
 	if m == mNone && p.cells > 0 && p.column < len(p.columns) {
 		m = p.columns[p.column]
 	}
-	if after == b && ((valued|present).has(said) && m == mNone || said != mNone && said == m && p.t[b-1] == ':') {
+	if after == b && ((said.asks() || present.has(said)) && m == mNone || said != mNone && said == m && p.t[b-1] == ':') {
 		p.label = said
 		p.value(mNone, p.t, a, b)
 		return
 	}
-	if after < b && m == mNone && valued.has(said) {
+	if after < b && m == mNone && said.asks() {
 		m, a = said, after
 	}
 	p.label = mNone

@@ -184,7 +184,7 @@ func (r *reader) lone() bool {
 	if c != '"' && c != '-' && !digit(c) && c != 't' && c != 'f' && c != 'n' {
 		return false
 	}
-	if m := r.frames[0].key; valued.has(m) {
+	if m := r.frames[0].key; m.asks() {
 		r.take(m, i)
 	}
 	return true
@@ -207,7 +207,7 @@ func (r *reader) key(a, b, v int) bool {
 	if top.subject >= 0 {
 		r.onPath(top, a, b, v)
 	}
-	if (valued | present).has(m) {
+	if m.asks() || present.has(m) {
 		r.take(m, v)
 	}
 	return true
@@ -265,7 +265,7 @@ func (r *reader) take(m meaning, v int) {
 	top := r.top()
 	switch c := r.t[v]; {
 	case c == '"':
-		if !valued.has(m) {
+		if !m.asks() {
 			if !blankString(r.t, v+1) {
 				top.has |= 1 << m
 			}
@@ -333,6 +333,7 @@ func (r *reader) scalar(m meaning, p int) int {
 	r.form, r.object = weir.FormScalar, int(r.top().object)
 	at := span{a, b}
 	switch {
+	case m >= firstKnown && r.known(m, v, at):
 	case m == mPhone && len(v) >= 7 && len(v) <= 15:
 		r.found(m)
 		r.report(Phone, at, weir.SureMatch)
@@ -465,7 +466,7 @@ func (r *reader) close(p int) bool {
 // of them, up to an array or object among them.
 func (r *reader) elements(i int) {
 	m := r.top().key
-	if !valued.has(m) {
+	if !m.asks() {
 		return
 	}
 	for i < len(r.t) {

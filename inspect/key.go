@@ -67,6 +67,10 @@ func (s set) has(m meaning) bool { return s&(1<<m) != 0 }
 // valued are the meanings that say of a value what its own form does not.
 var valued = of(mPhone, mName, mNameWeak, mNamePart, mHolder, mAddress, mStreet, mLine, mCity, mPostcode, mBirth, mDevice, mID, mNumber)
 
+// asks reports whether m says of a value what its own form does not. Meanings that
+// no set holds do all.
+func (m meaning) asks() bool { return m >= 64 || valued.has(m) }
+
 // present are those that count by being there: they support others, or make up the
 // shape of an object.
 var present = of(mEmail, mCard, mIBAN, mTitleID, mTitle, mWatched, mProgress, mPage, mVisited, mQuery, mSearched, mOrderID, mItems, mTotal)

@@ -48,6 +48,9 @@ func (w *walk) numbers() meaning {
 	case mPhone, mCard, mIBAN, mIP, mEmail, mDevice:
 		return top.parent
 	}
+	if top.parent >= firstKnown {
+		return top.parent
+	}
 	return mText
 }
 
@@ -110,6 +113,8 @@ func (w *walk) keyed(m meaning, v []byte, lo, hi int) bool {
 			w.report(Device, at, weir.SureMatch)
 			return true
 		}
+	default:
+		return m >= firstKnown && w.known(m, v, at)
 	}
 	return false
 }

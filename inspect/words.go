@@ -1,10 +1,10 @@
 package inspect
 
-// phrases is what keys, columns and labels mean: words in lower case, joined by _.
+// words is what keys, columns and labels mean: words in lower case, joined by _.
 // Common ones in English, and the plainest in German, French, Spanish, Italian,
 // Portuguese, Dutch, Polish, Japanese, Chinese and Korean. A phrase that maps to
 // mNone stands here to stop a shorter one at its end from matching.
-var phrases = map[string]meaning{
+var words = map[string]meaning{
 	"email": mEmail, "emails": mEmail, "e_mail": mEmail, "mail": mEmail, "email_address": mEmail,
 	"e_mail_address": mEmail, "mail_address": mEmail, "courriel": mEmail, "correo": mEmail,
 	"correo_electronico": mEmail, "e_mail_adresse": mEmail, "email_adresse": mEmail, "adresse_email": mEmail,
