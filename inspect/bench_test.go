@@ -64,10 +64,10 @@ func BenchmarkLog(b *testing.B)       { benchmark(b, weir.Text, text()) }
 func BenchmarkMark(b *testing.B) {
 	t := catalogue()
 	b.SetBytes(int64(len(t)))
-	var ms [batch]marks
+	var s sheet
 	for b.Loop() {
 		for off := 0; off < len(t); off += batchBytes {
-			mark(t, off, &ms)
+			s.mark(t, off)
 		}
 	}
 }

@@ -5,15 +5,81 @@ import (
 	"math/bits"
 )
 
-// marks says, for the 64 bytes of a block, which of them are of a kind: bit i
-// stands for byte i.
-type marks struct {
-	quote, slash, colon uint64
-	brace               uint64 // { } [ ], and the bytes Y _ y DEL, which JSON has only in strings
-	digit               uint64
-	low                 uint64 // below '0': the separators of numbers are among them
-	sign                uint64 // @ % +
-	high                uint64 // 0x80 and above
+// batch is how many blocks of 64 bytes are marked at a time.
+const batch = 32
+
+// batchBytes is how many bytes that is.
+const batchBytes = 64 * batch
+
+// A sheet says, for the 64 bytes of each block of a batch, which of them are of a
+// kind (bit i stands for byte i), and, from that, where a scanner should look. The
+// kernels in block_amd64.s know its layout.
+type sheet struct {
+	// What the bytes are.
+	quote [batch]uint64
+	slash [batch]uint64
+	colon [batch]uint64
+	brace [batch]uint64 // { } [ ], and the bytes Y _ y DEL, which JSON has only in strings
+	digit [batch]uint64
+	low   [batch]uint64 // below '0': the separators of numbers are among them
+	sign  [batch]uint64 // @ % +
+	high  [batch]uint64 // 0x80 and above
+	alnum [batch]uint64
+
+	// What follows from it: sift.
+	trig   [batch]uint64
+	bare   [batch]uint64
+	token  [batch]uint64
+	parity [batch]uint64 // how many quotes there are up to here in the block: odd or even
+
+	// What the blocks before contribute to patterns that cross an edge. Only the
+	// first word of each counts.
+	carry [carries][4]uint64
+}
+
+// The words of carry: which of the sets of sift they are the last block of.
+const (
+	carryDigit = iota
+	carryRun3
+	carryRun6
+	carryLow
+	carryJoint
+	carryJoint2
+	carryJoint6
+	carryColon
+	carryColon2
+	carryColon5
+	carrySecond
+	carrySecond2
+	carrySecond5
+	carryAlpha
+	carryAlpha2
+	carryAlpha5
+	carryAlnum
+	carryAlnum2
+	carryAlnum4
+	carryAlnum8
+	carryAlnum16
+	carries
+)
+
+// begin makes the sheet ready for a new text.
+func (s *sheet) begin() { s.carry = [carries][4]uint64{} }
+
+// mark marks the blocks of t[off:], as many as the sheet holds. What lies behind
+// the end counts as zeros.
+func (s *sheet) mark(t []byte, off int) {
+	n := min((len(t)-off)/64, batch)
+	if n > 0 {
+		s.classify(t[off:off+64*n], 0)
+	}
+	if n < batch && off+64*n < len(t) {
+		var tail [64]byte
+		copy(tail[:], t[off+64*n:])
+		s.classify(tail[:], n)
+		n++
+	}
+	s.sift(n)
 }
 
 const (
@@ -25,130 +91,121 @@ const (
 // gather moves the top bits of the eight bytes of x into the lowest byte.
 func gather(x uint64) uint64 { return (x >> 7) * 0x0102040810204080 >> 56 }
 
-// batch is how many blocks are marked at a time.
-const batch = 32
-
-// batchBytes is how many bytes that is.
-const batchBytes = 64 * batch
-
-// mark marks the blocks of t[off:], as many as ms holds. What lies behind the end
-// counts as zeros.
-func mark(t []byte, off int, ms *[batch]marks) {
-	n := min((len(t)-off)/64, batch)
-	if n > 0 {
-		classifyAll(t[off:off+64*n], ms[:n])
-	}
-	if n < batch && off+64*n < len(t) {
-		var tail [64]byte
-		copy(tail[:], t[off+64*n:])
-		classifyAll(tail[:], ms[n:n+1])
-	}
-}
-
-// classify marks the block b, eight bytes at a time, on any machine. Each byte is compared
-// without carries between bytes: with its top bit cleared, adding 0x7f sets the
-// top bit unless the byte is zero, and adding 0x80-n sets it from n up.
-func classify(b *[64]byte, m *marks) {
-	*m = marks{}
-	var slash, sign, high uint64
+// classifyAny marks the block b as block k, eight bytes at a time, on any machine.
+// Each byte is compared without carries between bytes: with its top bit cleared,
+// adding 0x7f sets the top bit unless the byte is zero, and adding 0x80-n sets it
+// from n up.
+func (s *sheet) classifyAny(b *[64]byte, k int) {
+	var quote, slash, colon, brace, digits, low, sign, high, alphas uint64
+	var rare, signs, tops uint64
 	for i := 0; i < 64; i += 8 {
 		x := binary.LittleEndian.Uint64(b[i:])
 		lo := x & lows
 		from0 := lo + (0x80-'0')*ones
 		from10 := lo + (0x80-':')*ones
-		m.quote |= gather(^(lo^'"'*ones+lows|x)&highs) << i
-		m.colon |= gather(^(lo^':'*ones+lows|x)&highs) << i
-		m.brace |= gather(^((lo|0x26*ones)^0x7f*ones+lows|x)&highs) << i
-		m.digit |= gather(from0&^from10&^x&highs) << i
-		m.low |= gather(^(from0|x)&highs) << i
-		slash |= ^(lo ^ '\\'*ones + lows | x)
-		sign |= ^((lo^'@'*ones+lows)&(lo^'%'*ones+lows)&(lo^'+'*ones+lows) | x)
-		high |= x
+		small := lo | 0x20*ones
+		quote |= gather(^(lo^'"'*ones+lows|x)&highs) << i
+		colon |= gather(^(lo^':'*ones+lows|x)&highs) << i
+		brace |= gather(^((lo|0x26*ones)^0x7f*ones+lows|x)&highs) << i
+		digits |= gather(from0&^from10&^x&highs) << i
+		low |= gather(^(from0|x)&highs) << i
+		alphas |= gather((small+(0x80-'a')*ones)&^(small+(0x80-'{')*ones)&^x&highs) << i
+		rare |= ^(lo ^ '\\'*ones + lows | x)
+		signs |= ^((lo^'@'*ones+lows)&(lo^'%'*ones+lows)&(lo^'+'*ones+lows) | x)
+		tops |= x
 	}
 	// The rare ones are gathered only where there are some.
-	if slash&highs != 0 {
+	if rare&highs != 0 {
 		for i := 0; i < 64; i += 8 {
 			x := binary.LittleEndian.Uint64(b[i:])
-			m.slash |= gather(^(x&lows^'\\'*ones+lows|x)&highs) << i
+			slash |= gather(^(x&lows^'\\'*ones+lows|x)&highs) << i
 		}
 	}
-	if sign&highs != 0 {
+	if signs&highs != 0 {
 		for i := 0; i < 64; i += 8 {
 			x := binary.LittleEndian.Uint64(b[i:])
 			lo := x & lows
-			m.sign |= gather(^((lo^'@'*ones+lows)&(lo^'%'*ones+lows)&(lo^'+'*ones+lows)|x)&highs) << i
+			sign |= gather(^((lo^'@'*ones+lows)&(lo^'%'*ones+lows)&(lo^'+'*ones+lows)|x)&highs) << i
 		}
 	}
-	if high&highs != 0 {
+	if tops&highs != 0 {
 		for i := 0; i < 64; i += 8 {
-			m.high |= gather(binary.LittleEndian.Uint64(b[i:])&highs) << i
+			high |= gather(binary.LittleEndian.Uint64(b[i:])&highs) << i
 		}
+	}
+	s.quote[k], s.slash[k], s.colon[k], s.brace[k], s.digit[k] = quote, slash, colon, brace, digits
+	s.low[k], s.sign[k], s.high[k], s.alnum[k] = low, sign, high, alphas|digits
+}
+
+// siftAny turns the marks of n blocks into triggers: places where a scanner should
+// look. A pattern is marked at its last byte, so that it looks backwards only:
+//   - the sixth and later digits in a row (phones, cards, IBANs);
+//   - the second digit within seven bytes that comes after another and one or two
+//     separators (numbers in groups, dotted quads);
+//   - the third colon of three that are less than six bytes apart, and the second
+//     of two side by side (IPv6);
+//   - the second digit after five letters or more (identifiers of persons).
+//
+// Apart from those: in bare the thirteenth and later digits in a row, the only ones
+// of interest in a bare JSON number, whose shorter kinds need a key to mean
+// anything; in token the sixteenth letter or digit in a row.
+func (s *sheet) siftAny(n int) {
+	for i := range n {
+		d := s.digit[i]
+		pd := s.before(carryDigit, d)
+		d1, d2 := back(d, pd, 1), back(d, pd, 2)
+		run3 := d & d1 & d2
+		run6 := run3 & back(run3, s.before(carryRun3, run3), 3)
+		s.bare[i] = run6 & back(run6, s.before(carryRun6, run6), 6) & back(d, pd, 12)
+
+		low := s.low[i]
+		pl := s.before(carryLow, low)
+		joint := d & back(low, pl, 1) & (d2 | back(low, pl, 2)&back(d, pd, 3))
+		// Of joints, smeared over the 2, 4 and 6 bytes from each on: two to seven on.
+		j2 := joint | back(joint, s.before(carryJoint, joint), 1)
+		p2 := s.before(carryJoint2, j2)
+		j6 := j2 | back(j2, p2, 2) | back(j2, p2, 4)
+		pair := joint & back(j6, s.before(carryJoint6, j6), 2)
+
+		c := s.colon[i]
+		pc := s.before(carryColon, c)
+		double := c & back(c, pc, 1)
+		c2 := c | back(c, pc, 1)
+		c5 := c2 | back(c2, s.before(carryColon2, c2), 2) | back(c, pc, 4)
+		second := c & back(c5, s.before(carryColon5, c5), 1)
+		ps := s.before(carrySecond, second)
+		s2 := second | back(second, ps, 1)
+		s5 := s2 | back(s2, s.before(carrySecond2, s2), 2) | back(second, ps, 4)
+		third := second & back(s5, s.before(carrySecond5, s5), 1)
+
+		a := s.alnum[i]
+		l := a &^ d
+		pa := s.before(carryAlpha, l)
+		l2 := l & back(l, pa, 1)
+		l5 := l2 & back(l2, s.before(carryAlpha2, l2), 2) & back(l, pa, 4)
+		mixed := d & d1 & back(l5, s.before(carryAlpha5, l5), 2)
+		s.trig[i] = run6 | pair | double | third | mixed
+
+		a2 := a & back(a, s.before(carryAlnum, a), 1)
+		a4 := a2 & back(a2, s.before(carryAlnum2, a2), 2)
+		a8 := a4 & back(a4, s.before(carryAlnum4, a4), 4)
+		a16 := a8 & back(a8, s.before(carryAlnum8, a8), 8)
+		s.token[i] = a16 &^ back(a16, s.before(carryAlnum16, a16), 1)
+
+		s.parity[i] = inside(s.quote[i])
 	}
 }
 
-// A sieve turns marks into triggers: places where a scanner should look. It
-// holds what the blocks before contribute to patterns that cross an edge. A
-// pattern is marked at its last byte, so that it looks backwards only.
-type sieve struct {
-	digit, low, colon, joint, run3, run6, twice uint64 // of the block before
+// before gives the set that had been kept under k, the one of the block before, and
+// keeps x.
+func (s *sheet) before(k int, x uint64) uint64 {
+	p := s.carry[k][0]
+	s.carry[k][0] = x
+	return p
 }
 
 // back gives cur moved n bytes on, with what moves in from the block before.
 func back(cur, prev uint64, n int) uint64 { return cur<<n | prev>>(64-n) }
-
-// within5 marks the one to five bytes after those marked in cur, and in prev, the
-// block before.
-func within5(cur, prev uint64) uint64 {
-	m := cur << 1
-	m |= m << 1
-	m |= m<<2 | cur<<5
-	p := prev >> 59
-	p |= p >> 1
-	p |= p >> 2
-	return m | p | p>>4
-}
-
-// A place where something may be:
-//   - the sixth and later digits in a row (phones, cards, IBANs);
-//   - the second digit within seven bytes that comes after another and one or two
-//     separators (numbers in groups, dotted quads);
-//   - the third colon of three that are less than six bytes apart (IPv6).
-//
-// long are the thirteenth and later digits in a row: the only ones of interest
-// in a bare JSON number, whose shorter kinds need a key to mean anything.
-func (s *sieve) triggers(m *marks) (trig, long uint64) {
-	d := m.digit
-	if d|m.colon == 0 {
-		*s = sieve{}
-		return 0, 0
-	}
-	run3 := d & back(d, s.digit, 1) & back(d, s.digit, 2)
-	run6 := run3 & back(run3, s.run3, 3)
-	long = run6 & back(run6, s.run6, 6) & back(d, s.digit, 12)
-	low1 := back(m.low, s.low, 1)
-	joint := d & low1 & (back(d, s.digit, 2) | back(m.low, s.low, 2)&back(d, s.digit, 3))
-	pair := uint64(0)
-	if joint != 0 {
-		// Two to seven bytes on.
-		pair = joint << 2
-		pair |= pair << 1
-		pair |= pair<<2 | joint<<6 | joint<<7
-		if s.joint>>57 != 0 {
-			for n := 2; n <= 7; n++ {
-				pair |= s.joint >> (64 - n)
-			}
-		}
-		pair &= joint
-	}
-	var second, third uint64
-	if c := m.colon; c != 0 {
-		second = c & within5(c, s.colon)
-		// "::" counts by itself.
-		third = second&within5(second, s.twice) | c&back(c, s.colon, 1)
-	}
-	*s = sieve{d, m.low, m.colon, joint, run3, run6, second}
-	return run6 | pair | third, long
-}
 
 // inside gives, from the quotes of a block, which bytes are within a string:
 // from the opening quote up to, not including, the closing one. It is the

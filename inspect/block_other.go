@@ -2,9 +2,13 @@
 
 package inspect
 
-// classifyAll marks the blocks of t, whose length is 64 times that of ms.
-func classifyAll(t []byte, ms []marks) {
-	for i := range ms {
-		classify((*[64]byte)(t[64*i:]), &ms[i])
+// classify marks the blocks of t as the blocks from k on.
+func (s *sheet) classify(t []byte, k int) {
+	for ; len(t) > 0; t = t[64:] {
+		s.classifyAny((*[64]byte)(t), k)
+		k++
 	}
 }
+
+// sift turns the marks of n blocks into triggers.
+func (s *sheet) sift(n int) { s.siftAny(n) }

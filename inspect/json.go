@@ -23,8 +23,6 @@ type reader struct {
 	// measured once.
 	str, strEnd int
 	strEscaped  bool
-
-	blocks [batch]marks // undoing a string marks others, so these are apart
 }
 
 // json reads t, a whole value or a piece of a document under path.
@@ -77,32 +75,32 @@ func (r *reader) run() bool {
 	if !r.lone() {
 		return false
 	}
-	var s sieve
+	s := &r.walk.outer // undoing a string marks others, so this is apart
+	s.begin()
 	var escape, open uint64 // carried over: the first byte is escaped; we are in a string (all bits)
 	q1, q2 := -1, -1        // the last quote and the one before, of the blocks before
-	for off := 0; off < len(t); off += 64 {
-		if off%batchBytes == 0 {
-			mark(t, off, &r.blocks)
+	for off, k := 0, batch; off < len(t); off, k = off+64, k+1 {
+		if k == batch {
+			s.mark(t, off)
+			k = 0
 		}
-		m := &r.blocks[off/64%batch]
-		quote := m.quote
+		quote, in := s.quote[k], s.parity[k]
 		var hidden uint64
-		if m.slash|escape != 0 {
+		if s.slash[k]|escape != 0 {
 			r.escaped = true
-			esc := escaped(m.slash, &escape)
+			esc := escaped(s.slash[k], &escape)
 			quote &^= esc
-			hidden = m.slash &^ esc
+			hidden = s.slash[k] &^ esc
+			in = inside(quote)
 		}
-		in := inside(quote) ^ open
+		in ^= open
 		open = uint64(int64(in) >> 63)
-		outside := (m.brace | m.colon) &^ in
-		m.colon &= in
-		trig, long := s.triggers(m)
-		trig |= m.sign | hidden
-		if m.high != 0 {
-			trig |= wide(t, off, m.high)
+		outside := (s.brace[k] | s.colon[k]) &^ in
+		trig := s.trig[k] | s.sign[k] | hidden
+		if high := s.high[k]; high != 0 {
+			trig |= wide(t, off, high)
 		}
-		ev := outside | trig&in | long&^in
+		ev := outside | trig&in | s.bare[k]&^in
 		if r.next > off {
 			if r.next-off >= 64 {
 				ev = 0

@@ -32,7 +32,8 @@ type walk struct {
 	objects int
 
 	keys  meanings
-	marks [batch]marks // of the blocks being read
+	sheet sheet // of the text being read
+	outer sheet // of the JSON that it is a string of
 }
 
 // A span is the bytes [a, b) of the body.
@@ -96,20 +97,18 @@ func (w *walk) whole(class weir.Class, a, b int, c weir.Confidence, checked bool
 // scan reads t[lo:hi] as text, where nothing says what it is but w.ctx.
 func (w *walk) scan(t []byte, lo, hi int) {
 	t = t[:hi]
-	var s sieve
+	s := &w.sheet
+	s.begin()
 	next := lo
 	w.last = max(w.last, lo)
-	ahead := 0
-	for off := lo; off < hi; off += 64 {
-		if ahead == 0 {
-			mark(t, off, &w.marks)
+	for off, k := lo, batch; off < hi; off, k = off+64, k+1 {
+		if k == batch {
+			s.mark(t, off)
+			k = 0
 		}
-		m := &w.marks[ahead]
-		ahead = (ahead + 1) % batch
-		ev, _ := s.triggers(m)
-		ev |= m.sign
-		if m.high != 0 && w.origin == nil {
-			ev |= wide(t, off, m.high)
+		ev := s.trig[k] | s.sign[k]
+		if high := s.high[k]; high != 0 && w.origin == nil {
+			ev |= wide(t, off, high)
 		}
 		if next > off {
 			if next-off >= 64 {
