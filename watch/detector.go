@@ -200,14 +200,14 @@ func (d *detector) about(cause *ledger.Entry, rule string, who weir.Party, text 
 }
 
 // holder gives the party that a hold on whoever made e falls on: the credential,
-// which is what can be stolen, else the principal. ok is false where neither is
-// known, and a hold would fall on a whole network.
+// which is what can be stolen, else the principal. ok is false where there is
+// neither, or nobody but "anonymous", and a hold would fall on a whole network.
 func holder(e *ledger.Entry) (who weir.Party, ok bool) {
 	if p, ok := party(e, weir.ByCredential); ok {
 		return p, true
 	}
 	if p, ok := party(e, weir.ByPrincipal); ok {
-		return p, true
+		return p, e.PrincipalKind != weir.Anonymous // who is its whole network
 	}
 	p, _ := party(e, weir.ByNetwork)
 	return p, false

@@ -112,6 +112,9 @@ func TestRules(t *testing.T) {
 		{"without a credential nobody is held: it would be the network", rules, []*ledger.Entry{
 			{Kind: ledger.Denied, Time: noon, Network: "world", Reason: weir.ReasonBudget, Party: "network:world"},
 		}, []string{"0s alert budget-spent network:world"}},
+		{"nor is anonymous, who is everybody without a credential there", rules, []*ledger.Entry{
+			{Kind: ledger.Denied, Time: noon, Principal: "anonymous@world", PrincipalKind: weir.Anonymous, Network: "world", Reason: weir.ReasonBudget, Party: "principal:anonymous@world"},
+		}, []string{"0s alert budget-spent principal:anonymous@world"}},
 		{"other denials are no matter of a budget", rules, []*ledger.Entry{
 			{Kind: ledger.Denied, Time: noon, Credential: "k1", Reason: weir.ReasonHold, Party: "credential:k1"},
 			{Kind: ledger.Denied, Time: noon, Credential: "k1", Reason: weir.ReasonRole},
