@@ -38,16 +38,23 @@ var exchangeID = regexp.MustCompile(`\b[0-9a-f]{24}\b`)
 const lawPolicy = `
 version: 1
 classes:
-  contact.email: {sensitivity: moderate}
-  contact.phone: {sensitivity: moderate}
-  person.name: {sensitivity: moderate}
-  payment.card: {sensitivity: high}
+  contact.*: {sensitivity: moderate}
+  person.*: {sensitivity: moderate}
+  payment.*: {sensitivity: high}
+  identity.*: {sensitivity: high}
+  network.*: {sensitivity: low}
+  device.*: {sensitivity: moderate}
+  location.*: {sensitivity: high}
+  media.*: {sensitivity: high}
+  commerce.*: {sensitivity: moderate}
+  message.*: {sensitivity: high}
+  credential.*: {sensitivity: high}
 purposes:
   support: {basis: contract}
 roles:
   support:
     purposes: [support]
-    see: {contact.email: clear, person.name: clear, contact.phone: mask, payment.card: mask}
+    see: {"*": mask, contact.email: clear, person.name: clear}
     take:
       clear:  {hour: 50, day: 80, 30 days: 100}
       masked: {hour: 50, day: 80, 30 days: 100}

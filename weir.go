@@ -17,12 +17,18 @@ package weir
 import (
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 )
 
 // A Class names one kind of personal data: a family, a dot and a name, such as
 // "contact.email" or "media.viewing_history".
 type Class string
+
+// Secret reports whether c is of the family "credential": what opens something,
+// such as a token or a key. It is judged and recorded as all else is, but a secret
+// alone is nobody's data: the answer to a sign-in holds one and no customer.
+func (c Class) Secret() bool { return strings.HasPrefix(string(c), "credential.") }
 
 // A Purpose names why data is processed (GDPR art. 5(1)(b)): "support",
 // "delivery", "recommendation". The policy gives each its legal basis.

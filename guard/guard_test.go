@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,17 +19,23 @@ import (
 const testPolicy = `
 version: 1
 classes:
-  contact.email: {sensitivity: moderate}
-  contact.phone: {sensitivity: moderate}
-  person.name: {sensitivity: low}
-  payment.card: {sensitivity: high}
-  commerce.order: {sensitivity: moderate}
+  contact.*: {sensitivity: moderate}
+  person.*: {sensitivity: low}
+  payment.*: {sensitivity: high}
+  identity.*: {sensitivity: high}
+  network.*: {sensitivity: low}
+  device.*: {sensitivity: moderate}
+  location.*: {sensitivity: high}
+  media.*: {sensitivity: high}
+  commerce.*: {sensitivity: moderate}
+  message.*: {sensitivity: high}
+  credential.*: {sensitivity: high}
 purposes:
   support: {basis: contract}
 roles:
   support:
     purposes: [support]
-    see: {contact.email: clear, person.name: clear, contact.phone: mask, payment.card: clear, commerce.order: mask}
+    see: {"*": mask, contact.email: clear, person.name: clear, payment.card: clear, credential.*: clear, credential.password_hash: mask}
     take:
       clear:     {hour: 10, day: 20, 30 days: 30}
       sensitive: {hour: 1, day: 2, 30 days: 3}
@@ -524,6 +531,56 @@ func TestPeopleInARecord(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	})
+}
+
+// TestSecretsAreNobody: a credential makes nobody a customer who is counted, but
+// what is declared to be a customer's record is counted as ever.
+func TestSecretsAreNobody(t *testing.T) {
+	const clear, sensitive, masked = "clear ", "sensitive ", "masked "
+	token := weir.Finding{Class: "credential.jwt", Form: weir.FormString}
+	hash := weir.Finding{Class: "credential.password_hash", Form: weir.FormString}
+	name := weir.Finding{Class: "person.name", Form: weir.FormString}
+	address := weir.Finding{Class: "contact.address", Form: weir.FormString}
+	for _, c := range []struct {
+		name, path string
+		body       string
+		findings   []weir.Finding
+		want       []string // the lanes of each person
+	}{
+		{"a token", "/x", `{}`, []weir.Finding{token}, nil},
+		{"two tokens and a hash", "/x", `{}`, []weir.Finding{token, token, hash}, nil},
+		{"a token beside a name", "/x", `{}`, []weir.Finding{token, name}, []string{clear}},
+		{"a token beside what is masked", "/x", `{}`, []weir.Finding{address, token}, []string{masked}},
+		{"a token in a declared record", "/c", `{"id":"c-1"}`, []weir.Finding{token}, []string{clear + sensitive}},
+		{"a hash in a declared record, whose rest nobody knows", "/c", `{"id":"c-1"}`, []weir.Finding{hash}, []string{clear}},
+		{"a token in a declared record that is masked", "/c", `{"id":"c-1"}`, []weir.Finding{address, token}, []string{clear + sensitive}},
+		{"a token in an element that does not say whose it is", "/c", `{}`, []weir.Finding{token}, []string{clear + sensitive}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := admit(t, newFixture(t, Enforce), exchange("a", "support", c.path))
+			pc := p.inspect(records(c.body))[0]
+			pc.report.Findings = c.findings
+			for _, f := range c.findings {
+				pc.actions = append(pc.actions, p.plan.Action(f.Class))
+			}
+			if d := p.persons(pc); d != nil {
+				t.Fatal(d)
+			}
+			var got []string
+			for _, who := range pc.crowd.people {
+				lanes := ""
+				for l := range weir.NumLanes {
+					if who.lanes.Has(l) {
+						lanes += l.String() + " "
+					}
+				}
+				got = append(got, lanes)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
 }
 
 // BenchmarkRelease is the cost of the five verbs without the disk: a batch of

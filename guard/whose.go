@@ -171,18 +171,22 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 		return &unreadableSubject
 	}
 	findings := pc.report.Findings
-	if len(findings) == 0 {
+	if !slices.ContainsFunc(findings, func(f weir.Finding) bool { return !f.Class.Secret() }) {
+		lanes := weir.Lanes(0).With(weir.Clear)
+		for i, f := range findings {
+			lanes |= p.lanes(f.Class, pc.actions[i])
+		}
 		switch {
 		case p.failed || !pc.Segment.Record:
 			c.reset() // nobody's: an error, an envelope, a header
 		case pc.declared:
-			// Nothing was recognised in a record that is declared to be
-			// somebody's. It leaves as it is, so it counts as seen in clear.
-			c.people[0].lanes = weir.Lanes(0).With(weir.Clear)
+			// Nothing about a person was recognised in a record that is declared
+			// to be somebody's. It leaves as it is, so it counts as seen in clear.
+			c.people[0].lanes = lanes &^ weir.Lanes(0).With(weir.Masked)
 		case p.element(pc.Segment):
 			// A record of a declared list that leaves out whose it is, such as
 			// one asked for with fields=nickname, is still somebody's.
-			c.people = append(c.people, person{Who: freshSubject(), lanes: weir.Lanes(0).With(weir.Clear)})
+			c.people = append(c.people, person{Who: freshSubject(), lanes: lanes &^ weir.Lanes(0).With(weir.Masked)})
 		}
 		return nil
 	}
@@ -213,7 +217,7 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 			c.claim(id, group, lanes)
 		} else if pc.declared {
 			c.people[0].lanes |= lanes
-		} else {
+		} else if !f.Class.Secret() {
 			anonymous.add(f.Class, group, lanes)
 		}
 		if len(c.people) > mostCustomers {

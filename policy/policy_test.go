@@ -413,7 +413,11 @@ func TestStarter(t *testing.T) {
 		t.Fatal(d)
 	}
 	for _, class := range p.Classes() {
-		if a := pl.Action(class.Name); a != weir.Mask {
+		want := weir.Mask
+		if class.Name.Secret() { // the answer to a sign-in carries one
+			want = weir.Allow
+		}
+		if a := pl.Action(class.Name); a != want {
 			t.Errorf("%s for nobody: %s", class.Name, a)
 		}
 	}

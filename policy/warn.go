@@ -50,7 +50,7 @@ func (c *compiler) doubtRole(r *role) {
 	// What the lines of `see` come to, after more specific lines and purposes.
 	decides := make([]bool, len(r.sees))
 	applies := make([]bool, len(r.sees))
-	var clear, masked bool
+	var clear, masked bool // something about customers; a secret is nobody's
 	for i, line := range r.decides {
 		if line == 0 {
 			continue
@@ -60,8 +60,10 @@ func (c *compiler) doubtRole(r *role) {
 			if t[i] == r.sees[line-1].action {
 				applies[line-1] = true
 			}
-			clear = clear || t[i] == weir.Allow
-			masked = masked || t[i] == weir.Mask
+			if !weir.Class(c.points[i].pattern).Secret() {
+				clear = clear || t[i] == weir.Allow
+				masked = masked || t[i] == weir.Mask
+			}
 		}
 	}
 	for i, s := range r.sees {

@@ -44,11 +44,17 @@ Example:
 const benchPolicy = `
 version: 1
 classes:
-  contact.email: {sensitivity: moderate}
-  contact.phone: {sensitivity: moderate}
-  contact.address: {sensitivity: moderate}
-  person.name: {sensitivity: moderate}
-  person.birth_date: {sensitivity: high}
+  contact.*: {sensitivity: moderate}
+  person.*: {sensitivity: moderate}
+  payment.*: {sensitivity: high}
+  identity.*: {sensitivity: high}
+  network.*: {sensitivity: low}
+  device.*: {sensitivity: moderate}
+  location.*: {sensitivity: high}
+  media.*: {sensitivity: high}
+  commerce.*: {sensitivity: moderate}
+  message.*: {sensitivity: high}
+  credential.*: {sensitivity: high}
 purposes:
   service: {basis: contract}
 roles:

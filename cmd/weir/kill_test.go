@@ -25,13 +25,23 @@ import (
 const killPolicy = `
 version: 1
 classes:
-  contact.email: {sensitivity: moderate}
+  contact.*: {sensitivity: moderate}
+  person.*: {sensitivity: moderate}
+  payment.*: {sensitivity: high}
+  identity.*: {sensitivity: high}
+  network.*: {sensitivity: low}
+  device.*: {sensitivity: moderate}
+  location.*: {sensitivity: high}
+  media.*: {sensitivity: high}
+  commerce.*: {sensitivity: moderate}
+  message.*: {sensitivity: high}
+  credential.*: {sensitivity: high}
 purposes:
   support: {basis: contract}
 roles:
   support:
     purposes: [support]
-    see: {contact.email: clear}
+    see: {"*": clear, contact.email: clear}
     take:
       clear:  {hour: 60, day: 60, 30 days: 60}
       probed: {hour: 100000, day: 100000, 30 days: 100000}
