@@ -16,8 +16,9 @@ type reader struct {
 	base    int // frames that the segment did not open
 	subject []string
 
-	escaped bool // there have been backslashes
-	next    int  // where to go on: what comes before has been read
+	top     *frame // the innermost
+	slashed int    // there is no backslash from here to the end of the block
+	next    int    // where to go on: what comes before has been read
 
 	// The string that was looked at last, so that one with many triggers is
 	// measured once.
@@ -54,6 +55,7 @@ func (w *walk) json(t []byte, path []string, piece bool, subject []string) error
 		}
 	}
 	r.base = len(w.frames)
+	r.top = &w.frames[len(w.frames)-1]
 	if !r.run() {
 		return ErrMalformed
 	}
@@ -75,7 +77,7 @@ func (r *reader) run() bool {
 	if !r.lone() {
 		return false
 	}
-	s := &r.walk.outer // undoing a string marks others, so this is apart
+	s := &r.outer // undoing a string marks others, so this is apart
 	s.begin()
 	var escape, open uint64 // carried over: the first byte is escaped; we are in a string (all bits)
 	q1, q2 := -1, -1        // the last quote and the one before, of the blocks before
@@ -85,22 +87,22 @@ func (r *reader) run() bool {
 			k = 0
 		}
 		quote, in := s.quote[k], s.parity[k]
-		var hidden uint64
+		trig := s.trig[k] | s.sign[k]
 		if s.slash[k]|escape != 0 {
-			r.escaped = true
+			r.slashed = off + 64
 			esc := escaped(s.slash[k], &escape)
 			quote &^= esc
-			hidden = s.slash[k] &^ esc
+			trig |= s.slash[k] &^ esc
 			in = inside(quote)
 		}
 		in ^= open
 		open = uint64(int64(in) >> 63)
-		outside := (s.brace[k] | s.colon[k]) &^ in
-		trig := s.trig[k] | s.sign[k] | hidden
 		if high := s.high[k]; high != 0 {
 			trig |= wide(t, off, high)
 		}
-		ev := outside | trig&in | s.bare[k]&^in
+		keys := s.colon[k] &^ in
+		braces := s.brace[k] &^ in
+		ev := keys | braces | trig&in | s.bare[k]&^in
 		if r.next > off {
 			if r.next-off >= 64 {
 				ev = 0
@@ -109,51 +111,57 @@ func (r *reader) run() bool {
 			}
 		}
 		for ev != 0 {
-			i := bits.TrailingZeros64(ev)
-			ev &= ev - 1
-			p := off + i
+			bit := ev & -ev
+			p := off + bits.TrailingZeros64(ev)
+			ev ^= bit
 			if p < r.next {
 				continue
 			}
-			if outside&(1<<i) == 0 {
-				if in&(1<<i) == 0 {
-					r.next = r.scalar(r.top().key, p)
-					continue
-				}
-				start := q1
-				if q := quote & (1<<i - 1); q != 0 {
-					start = off + 63 - bits.LeadingZeros64(q)
-				}
-				if n := date(t, 0, len(t), p); n > 0 {
-					r.next, r.last = n, n
-					continue
-				}
-				if !r.inString(start+1, p) {
-					return false
-				}
-				continue
-			}
-			ok := true
-			switch t[p] {
-			case ':':
+			switch {
+			case keys&bit != 0:
 				b, a := q1, q2
-				if q := quote & (1<<i - 1); q != 0 {
+				if q := quote & (bit - 1); q != 0 {
 					k := 63 - bits.LeadingZeros64(q)
 					b, a = off+k, q1
 					if q &^= 1 << k; q != 0 {
 						a = off + 63 - bits.LeadingZeros64(q)
 					}
 				}
-				ok = a >= 0 && r.key(a+1, b, p+1)
-			case '{', '[':
-				ok = r.open(p)
-			case '}', ']':
-				ok = r.close(p)
+				if a < 0 || !r.key(a+1, b, p+1) {
+					return false
+				}
+			case braces&bit != 0:
+				ok := false
+				switch t[p] {
+				case '{', '[':
+					ok = r.open(p)
+				case '}', ']':
+					ok = r.close(p)
+				}
+				if !ok {
+					return false
+				}
+			case in&bit == 0:
+				r.next = r.scalar(r.top.key, p)
 			default:
-				ok = false
-			}
-			if !ok {
-				return false
+				if n := idle(t, 0, p); n > 0 {
+					r.next = n
+					continue
+				}
+				start := q1
+				if q := quote & (bit - 1); q != 0 {
+					start = off + 63 - bits.LeadingZeros64(q)
+				}
+				if start+1 != r.str {
+					end := -1
+					if q := quote &^ (bit - 1); q != 0 {
+						end = off + bits.TrailingZeros64(q)
+					}
+					if !r.begin(start+1, end) {
+						return false
+					}
+				}
+				r.inString(p)
 			}
 		}
 		if quote != 0 {
@@ -188,16 +196,26 @@ func (r *reader) lone() bool {
 	return true
 }
 
-func (r *reader) top() *frame { return &r.frames[len(r.frames)-1] }
+// push opens a frame.
+func (r *reader) push(f frame) {
+	r.frames = append(r.frames, f)
+	r.top = &r.frames[len(r.frames)-1]
+}
+
+// pop closes the innermost frame.
+func (r *reader) pop() {
+	r.frames = r.frames[:len(r.frames)-1]
+	r.top = &r.frames[len(r.frames)-1]
+}
 
 // key reads the key t[a:b], whose value begins after t[v-1].
 func (r *reader) key(a, b, v int) bool {
-	top := r.top()
+	top := r.top
 	if top.kind != objectFrame {
 		return false
 	}
 	m := r.keys.of(r.t, a, b)
-	if r.escaped && bytes.IndexByte(r.t[a:b], '\\') >= 0 {
+	if a < r.slashed && bytes.IndexByte(r.t[a:b], '\\') >= 0 {
 		m = means(r.fold(r.t, a, b, foldJSON))
 		r.origin = nil
 	}
@@ -205,7 +223,7 @@ func (r *reader) key(a, b, v int) bool {
 	if top.subject >= 0 {
 		r.onPath(top, a, b, v)
 	}
-	if m.asks() || present.has(m) {
+	if m != mNone && (m.asks() || present.has(m)) {
 		r.take(m, v)
 	}
 	return true
@@ -260,7 +278,7 @@ func (r *reader) take(m meaning, v int) {
 	if v == len(r.t) {
 		return
 	}
-	top := r.top()
+	top := r.top
 	switch c := r.t[v]; {
 	case c == '"':
 		if !m.asks() {
@@ -291,7 +309,9 @@ func (r *reader) take(m meaning, v int) {
 		r.origin = nil
 	case digit(c) || c == '-':
 		if present.has(m) || m == mID {
+			// A long one is met by run.
 			top.has |= 1 << m
+			return
 		}
 		r.next = r.scalar(m, v)
 	case c == 'n':
@@ -328,7 +348,7 @@ func (r *reader) scalar(m meaning, p int) int {
 			return b
 		}
 	}
-	r.form, r.object = weir.FormScalar, int(r.top().object)
+	r.form, r.object = weir.FormScalar, int(r.top.object)
 	at := span{a, b}
 	switch {
 	case m >= firstKnown && r.known(m, v, at):
@@ -360,18 +380,23 @@ func (r *reader) scalar(m meaning, p int) int {
 	return b
 }
 
-// inString looks at the trigger t[p] in the string that begins at t[start]: a
-// value, or a key.
-func (r *reader) inString(start, p int) bool {
-	if start != r.str {
-		r.str, r.strEnd = start, stringEnd(r.t, start)
-		if r.strEnd < 0 {
+// begin notes the string that begins at t[start] and ends before the quote t[end],
+// where that is known, as the one being read.
+func (r *reader) begin(start, end int) bool {
+	r.str, r.strEnd = start, end
+	if end < 0 {
+		if r.strEnd = stringEnd(r.t, start); r.strEnd < 0 {
 			return false
 		}
-		r.strEscaped = bytes.IndexByte(r.t[start:r.strEnd], '\\') >= 0
-		r.last = max(r.last, start)
 	}
-	top := r.top()
+	r.strEscaped = (start < r.slashed || end < 0) && bytes.IndexByte(r.t[start:r.strEnd], '\\') >= 0
+	r.last = max(r.last, start)
+	return true
+}
+
+// inString looks at the trigger t[p] in the string being read: a value, or a key.
+func (r *reader) inString(p int) {
+	start, top := r.str, r.top
 	r.object = int(top.object)
 	r.ctx = mNone
 	if after := skipSpace(r.t, r.strEnd+1); top.kind != objectFrame || after == len(r.t) || r.t[after] != ':' {
@@ -396,7 +421,6 @@ func (r *reader) inString(start, p int) bool {
 		}
 	}
 	r.ctx = mNone
-	return true
 }
 
 // unprintable reports whether the escape at the start of t stands for a character
@@ -414,14 +438,14 @@ func (r *reader) open(p int) bool {
 	if len(r.frames) > jsonlex.MaxDepth {
 		return false
 	}
-	top := r.top()
+	top := r.top
 	f := frame{kind: objectFrame, start: int32(p), parent: top.key, subject: -1, object: top.object, inside: top.inside, wait: int32(len(r.pending))}
 	if top.kind != rootFrame {
 		f.inside |= 1 << top.parent
 	}
 	if r.t[p] == '[' {
 		f.kind, f.key = arrayFrame, f.parent
-		r.frames = append(r.frames, f)
+		r.push(f)
 		r.elements(p + 1)
 		return true
 	}
@@ -434,7 +458,7 @@ func (r *reader) open(p int) bool {
 		f.subject = top.subject + 1
 	}
 	top.on = false
-	r.frames = append(r.frames, f)
+	r.push(f)
 	return true
 }
 
@@ -451,10 +475,10 @@ func (r *reader) close(p int) bool {
 		return r.piece && n < r.base && want == arrayFrame
 	}
 	r.resolve(f)
-	r.frames = r.frames[:n]
+	r.pop()
 	r.base = min(r.base, n)
 	r.tree(r.t, f, p+1) // f stays as it is until another is opened
-	if r.frames[n-1].kind == arrayFrame {
+	if r.top.kind == arrayFrame {
 		r.elements(p + 1)
 	}
 	return true
@@ -463,7 +487,7 @@ func (r *reader) close(p int) bool {
 // elements reads the scalars of an array from t[i] on, if its key says something
 // of them, up to an array or object among them.
 func (r *reader) elements(i int) {
-	m := r.top().key
+	m := r.top.key
 	if !m.asks() {
 		return
 	}

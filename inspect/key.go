@@ -158,7 +158,7 @@ func split(buf []byte, starts *[maxWords + 1]int, key []byte) (n, end int) {
 	return n, end
 }
 
-const meaningsBits = 10
+const meaningsBits = 9
 
 // meanings remembers the meanings of the keys seen last: documents repeat their
 // keys. It is a function of the key alone, so what it holds changes no result.
@@ -171,32 +171,45 @@ type meanings [1 << meaningsBits]struct {
 // of gives what means gives for b[i:j].
 func (c *meanings) of(b []byte, i, j int) meaning {
 	n := j - i
-	if n >= 3 && !endings.may(b[j-3:j]) {
-		return mNone
-	}
-	if n > 32 || n == 0 || i+32 > len(b) {
+	if uint(n-1) >= 32 || j > len(b) || i < 0 {
 		return means(b[i:j])
 	}
 	var k [4]uint64
-	k[0] = binary.LittleEndian.Uint64(b[i:])
-	if n < 8 {
-		k[0] &= 1<<(8*n) - 1
-	} else {
+	switch {
+	case n <= 8:
+		k[0] = word(b, i, n)
+	case n <= 16:
+		k[0] = binary.LittleEndian.Uint64(b[i:])
 		k[1] = binary.LittleEndian.Uint64(b[j-8:])
-		if n > 16 {
-			k[2] = binary.LittleEndian.Uint64(b[i+8:])
-			if n > 24 {
-				k[3] = binary.LittleEndian.Uint64(b[i+16:])
-			}
-		}
+	default:
+		k[0] = binary.LittleEndian.Uint64(b[i:])
+		k[1] = binary.LittleEndian.Uint64(b[j-8:])
+		k[2] = binary.LittleEndian.Uint64(b[i+8:])
+		k[3] = binary.LittleEndian.Uint64(b[j-16:])
 	}
-	h := (k[0]^bits.RotateLeft64(k[1], 29)^bits.RotateLeft64(k[2], 47)^bits.RotateLeft64(k[3], 13))*0x9e3779b97f4a7c15 + uint64(n)*0xc2b2ae3d27d4eb4f
+	h := (k[0]^bits.RotateLeft64(k[1], 29)^bits.RotateLeft64(k[2], 47)^k[3])*0x9e3779b97f4a7c15 + uint64(n)*0xc2b2ae3d27d4eb4f
 	e := &c[h>>(64-meaningsBits)]
 	if e.k == k && int(e.n) == n {
 		return e.m
 	}
-	e.k, e.n, e.m = k, uint8(n), means(b[i:j])
-	return e.m
+	m := mNone
+	if n < 3 || endings.may(b[j-3:j]) {
+		m = means(b[i:j])
+	}
+	e.k, e.n, e.m = k, uint8(n), m
+	return m
+}
+
+// word gives the n bytes of b[i:], up to eight, as a number.
+func word(b []byte, i, n int) uint64 {
+	if i+8 <= len(b) {
+		return binary.LittleEndian.Uint64(b[i:]) & (^uint64(0) >> (64 - 8*n))
+	}
+	var x uint64
+	for k, c := range b[i : i+n] {
+		x |= uint64(c) << (8 * k)
+	}
+	return x
 }
 
 // A tailSet holds the last three letters that the words of keys can have, five bits
