@@ -55,7 +55,10 @@ type Config struct {
 	Source Source
 	// Listen is a loopback address and port; "": 127.0.0.1 and any free port.
 	Listen string
-	Logger *slog.Logger // nil: none
+	// VerifyEvery is how often the ledger is verified without being asked, the
+	// first time at the start. 0: only when asked.
+	VerifyEvery time.Duration
+	Logger      *slog.Logger // nil: none
 }
 
 // A Console is one page and its listener. Its methods may be called at any time
@@ -71,6 +74,7 @@ type Console struct {
 	live     *hub
 	handler  http.Handler
 	verify   chan struct{} // asks Run for a verification; holds one
+	every    time.Duration // between verifications that nobody asks for; 0: none
 
 	mu      sync.Mutex // guards what follows
 	stream  *stream
@@ -114,6 +118,7 @@ func New(c Config) (*Console, error) {
 		pages:    pages,
 		live:     newHub(),
 		verify:   make(chan struct{}, 1),
+		every:    c.VerifyEvery,
 		stream:   newStream(),
 	}
 	if k.logger == nil {
@@ -207,12 +212,22 @@ func (c *Console) follow(ctx context.Context) {
 	}
 }
 
-// verifyOnDemand runs one verification at a time, when asked.
+// verifyOnDemand runs one verification at a time, when asked, and when it is time.
 func (c *Console) verifyOnDemand(ctx context.Context) {
+	var due <-chan time.Time
+	if c.every > 0 {
+		c.askVerify()
+		clock := time.NewTicker(c.every)
+		defer clock.Stop()
+		due = clock.C
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-due:
+			c.askVerify()
+			continue
 		case <-c.verify:
 		}
 		result, err := c.source.Verify(ctx, func(done, of int64) {

@@ -479,3 +479,27 @@ func TestLoopbackOnly(t *testing.T) {
 	}
 	c.listener.Close()
 }
+
+// TestVerifiesByItself: at the start, without being asked.
+func TestVerifiesByItself(t *testing.T) {
+	w := newWorld()
+	c, err := New(Config{Source: w, VerifyEvery: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	for verified := false; !verified; time.Sleep(time.Millisecond) {
+		c.mu.Lock()
+		verified = !c.check.at.IsZero()
+		c.mu.Unlock()
+		if t.Context().Err() != nil {
+			t.Fatal("the test ends and nothing was verified")
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

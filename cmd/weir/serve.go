@@ -132,7 +132,7 @@ func newServer(cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err e
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	if cfg.Console != "" {
-		if s.console, err = console.New(console.Config{Source: (*consoleSource)(s), Listen: cfg.Console, Logger: log}); err != nil {
+		if s.console, err = console.New(console.Config{Source: (*consoleSource)(s), Listen: cfg.Console, VerifyEvery: time.Hour, Logger: log}); err != nil {
 			return nil, errors.Join(fmt.Errorf("console: %w", err), s.listen.Close())
 		}
 	}
