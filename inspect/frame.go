@@ -27,7 +27,7 @@ type frame struct {
 }
 
 // supports are the keys beside which a bare "name" is a person's.
-var supports = of(mEmail, mPhone, mBirth, mStreet, mAddress, mCard, mIBAN, mName)
+var supports = of(mEmail, mPhone, mBirth, mStreet, mAddress, mCard, mIBAN, mName, mNational)
 
 // resolve decides what waited for the object f to be complete.
 func (w *walk) resolve(f *frame) {
@@ -47,7 +47,11 @@ func (w *walk) resolve(f *frame) {
 		case mLine, mCity, mPostcode:
 			if f.parent == mAddress || f.has.has(mStreet) || f.has.has(mCity) && f.has.has(mPostcode) {
 				w.report(Address, p.span, weir.SureMatch)
+			} else if p.m == mPostcode && p.postcode {
+				w.report(Postcode, p.span, weir.SureMatch)
 			}
+		default:
+			w.decide(f, p)
 		}
 	}
 	w.form, w.object = form, object
@@ -59,6 +63,9 @@ var containers = [...]struct {
 	m     meaning
 	class weir.Class
 }{{mHistory, Viewing}, {mPages, Browsing}, {mQueries, Searches}}
+
+// shaped are the keys of which an object that has a shape has one.
+var shaped = of(mWatched, mProgress, mVisited, mSearched, mOrderID)
 
 // shape gives the class that an object has by the keys in it; "" for none.
 func (f *frame) shape() (class weir.Class, of meaning) {

@@ -343,15 +343,22 @@ func (r *reader) scalar(m meaning, p int) int {
 		m = r.numbers()
 	}
 	v := r.t[a:b]
+	r.form, r.object = weir.FormScalar, int(r.top.object)
+	if m == mLatitude || m == mLongitude || m == mGeo {
+		r.degrees(m, v, span{a, b})
+		r.form = weir.FormString
+		return b
+	}
 	for _, c := range v {
 		if !digit(c) {
+			r.form = weir.FormString
 			return b
 		}
 	}
-	r.form, r.object = weir.FormScalar, int(r.top.object)
 	at := span{a, b}
 	switch {
 	case m >= firstKnown && r.known(m, v, at):
+	case m >= mGeo && m <= lastRules && r.byNumber(m, v, at):
 	case m == mPhone && len(v) >= 7 && len(v) <= 15:
 		r.found(m)
 		r.report(Phone, at, weir.SureMatch)
@@ -474,10 +481,14 @@ func (r *reader) close(p int) bool {
 		// The array around a piece may have been left out of its path.
 		return r.piece && n < r.base && want == arrayFrame
 	}
-	r.resolve(f)
+	if len(r.pending) > int(f.wait) {
+		r.resolve(f)
+	}
 	r.pop()
 	r.base = min(r.base, n)
-	r.tree(r.t, f, p+1) // f stays as it is until another is opened
+	if f.parent != mNone || f.has&shaped != 0 {
+		r.tree(r.t, f, p+1) // f stays as it is until another is opened
+	}
 	if r.top.kind == arrayFrame {
 		r.elements(p + 1)
 	}

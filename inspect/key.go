@@ -73,7 +73,7 @@ func (m meaning) asks() bool { return m >= 64 || valued.has(m) }
 
 // present are those that count by being there: they support others, or make up the
 // shape of an object.
-var present = of(mEmail, mCard, mIBAN, mTitleID, mTitle, mWatched, mProgress, mPage, mVisited, mQuery, mSearched, mOrderID, mItems, mTotal)
+var present = of(mEmail, mCard, mIBAN, mTitleID, mTitle, mWatched, mProgress, mPage, mVisited, mQuery, mSearched, mOrderID, mItems, mTotal, mBanking)
 
 const (
 	maxKey   = 64 // a longer key has no meaning
@@ -158,15 +158,25 @@ func split(buf []byte, starts *[maxWords + 1]int, key []byte) (n, end int) {
 	return n, end
 }
 
-const meaningsBits = 9
-
 // meanings remembers the meanings of the keys seen last: documents repeat their
 // keys. It is a function of the key alone, so what it holds changes no result.
-type meanings [1 << meaningsBits]struct {
-	k [4]uint64
-	n uint8
-	m meaning
+type meanings struct {
+	short [1 << shortBits]struct { // of up to 16 bytes: the first and the last eight
+		first, last uint64
+		n           uint8
+		m           meaning
+	}
+	long [1 << longBits]struct { // of up to 32
+		k [4]uint64
+		n uint8
+		m meaning
+	}
 }
+
+const (
+	shortBits = 10
+	longBits  = 9
+)
 
 // of gives what means gives for b[i:j].
 func (c *meanings) of(b []byte, i, j int) meaning {
@@ -174,30 +184,35 @@ func (c *meanings) of(b []byte, i, j int) meaning {
 	if uint(n-1) >= 32 || j > len(b) || i < 0 {
 		return means(b[i:j])
 	}
-	var k [4]uint64
-	switch {
-	case n <= 8:
-		k[0] = word(b, i, n)
-	case n <= 16:
-		k[0] = binary.LittleEndian.Uint64(b[i:])
-		k[1] = binary.LittleEndian.Uint64(b[j-8:])
-	default:
-		k[0] = binary.LittleEndian.Uint64(b[i:])
-		k[1] = binary.LittleEndian.Uint64(b[j-8:])
-		k[2] = binary.LittleEndian.Uint64(b[i+8:])
-		k[3] = binary.LittleEndian.Uint64(b[j-16:])
+	const p, q = 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f
+	if n <= 16 {
+		var last uint64
+		first := word(b, i, min(n, 8))
+		if n > 8 {
+			last = binary.LittleEndian.Uint64(b[j-8:])
+		}
+		e := &c.short[((first^bits.RotateLeft64(last, 29))*p+uint64(n)*q)>>(64-shortBits)]
+		if e.first == first && e.last == last && int(e.n) == n {
+			return e.m
+		}
+		e.first, e.last, e.n, e.m = first, last, uint8(n), look(b[i:j])
+		return e.m
 	}
-	h := (k[0]^bits.RotateLeft64(k[1], 29)^bits.RotateLeft64(k[2], 47)^k[3])*0x9e3779b97f4a7c15 + uint64(n)*0xc2b2ae3d27d4eb4f
-	e := &c[h>>(64-meaningsBits)]
+	k := [4]uint64{binary.LittleEndian.Uint64(b[i:]), binary.LittleEndian.Uint64(b[i+8:]), binary.LittleEndian.Uint64(b[j-16:]), binary.LittleEndian.Uint64(b[j-8:])}
+	e := &c.long[((k[0]^bits.RotateLeft64(k[1], 29)^bits.RotateLeft64(k[2], 47)^k[3])*p+uint64(n)*q)>>(64-longBits)]
 	if e.k == k && int(e.n) == n {
 		return e.m
 	}
-	m := mNone
-	if n < 3 || endings.may(b[j-3:j]) {
-		m = means(b[i:j])
+	e.k, e.n, e.m = k, uint8(n), look(b[i:j])
+	return e.m
+}
+
+// look gives what means gives, for keys that have not been seen of late.
+func look(key []byte) meaning {
+	if n := len(key); n >= 3 && !endings.may(key[n-3:]) {
+		return mNone
 	}
-	e.k, e.n, e.m = k, uint8(n), m
-	return m
+	return means(key)
 }
 
 // word gives the n bytes of b[i:], up to eight, as a number.
