@@ -14,7 +14,7 @@ import (
 // Admit decides whether the exchange may happen at all. On a denial, which it
 // has recorded, nothing is to be asked of the service behind the door.
 func (g *Guard) Admit(ctx context.Context, x *weir.Exchange) (*Pass, *weir.Denial) {
-	p := &Pass{guard: g, exchange: *x, began: g.now()}
+	p := &Pass{guard: g, exchange: *x, began: g.now(), rules: g.rules.Load()}
 	denial := p.admit(ctx)
 	if denial != nil {
 		g.deny(ctx, p, denial)
@@ -42,7 +42,7 @@ func (p *Pass) admit(ctx context.Context) *weir.Denial {
 	if g.mode == Off {
 		holds = nil
 	}
-	plan, denial := g.policy.Load().Plan(x, now, holds)
+	plan, denial := p.rules.policy.Plan(x, now, holds)
 	if g.mode == Off {
 		plan, denial = p.passAll(plan, denial)
 	}
@@ -76,7 +76,7 @@ func (p *Pass) admit(ctx context.Context) *weir.Denial {
 // known, and may take any number.
 func (p *Pass) passAll(plan *policy.Plan, denial *weir.Denial) (*policy.Plan, *weir.Denial) {
 	if denial != nil {
-		plan = p.guard.policy.Load().Unenforced(&p.exchange)
+		plan = p.rules.policy.Unenforced(&p.exchange)
 	}
 	open := *plan
 	open.Accounts = make([]weir.Account, len(plan.Accounts))

@@ -98,7 +98,7 @@ func (k *knownParties) saw(p *Pass) {
 }
 
 func (k *knownParties) denied(p *Pass) {
-	accounts := p.guard.policy.Load().Accounts(&p.exchange.Principal)
+	accounts := p.guard.Policy().Accounts(&p.exchange.Principal)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, a := range accounts {
@@ -133,7 +133,7 @@ func (k *knownParties) restore(e *ledger.Entry, p *policy.Policy) {
 func (g *Guard) Exposure() Exposure {
 	x := Exposure{At: g.now(), Mode: g.mode}
 	holds := *g.holds.Load()
-	pol := g.policy.Load()
+	pol := g.Policy()
 
 	g.known.mu.Lock()
 	g.known.get(weir.Party{Kind: weir.ByDeployment}) // listed from the beginning

@@ -77,15 +77,14 @@ type Config struct {
 
 // Guard conducts exchanges. Its methods may be called from any goroutine.
 type Guard struct {
-	inspector *inspect.Inspector
-	ledger    Ledger
-	subjects  Resolver
-	mode      Mode
-	log       *slog.Logger
-	meter     *meter.Meter
+	ledger   Ledger
+	subjects Resolver
+	mode     Mode
+	log      *slog.Logger
+	meter    *meter.Meter
 
-	policy atomic.Pointer[policy.Policy]
-	holds  atomic.Pointer[policy.Holds] // replaced whole, never changed; written by apply only
+	rules atomic.Pointer[rules]        // replaced whole by SetPolicy, never changed
+	holds atomic.Pointer[policy.Holds] // replaced whole, never changed; written by apply only
 
 	clock func() time.Time
 	began time.Time // the clock at New
@@ -95,6 +94,13 @@ type Guard struct {
 	known knownParties // who has been seen, for the exposure
 	quiet quiet        // what is told once a second instead of each time
 	pool  sync.Pool    // *scratch
+}
+
+// rules are a policy and who finds what it judges, which has the policy's own
+// detectors: an exchange has both of one or both of the other.
+type rules struct {
+	policy  *policy.Policy
+	inspect *inspect.Inspector
 }
 
 // New makes a Guard that has seen nothing yet.
@@ -109,11 +115,11 @@ func New(c Config) (*Guard, error) {
 		c.Now = time.Now
 	}
 	g := &Guard{
-		inspector: c.Inspect, ledger: c.Ledger, subjects: c.Subjects, mode: c.Mode, log: c.Log,
+		ledger: c.Ledger, subjects: c.Subjects, mode: c.Mode, log: c.Log,
 		meter: meter.New(), clock: c.Now, began: c.Now(),
 	}
 	g.base = g.began.Round(0) // without the monotonic reading: this one is written down
-	g.policy.Store(c.Policy)
+	g.rules.Store(&rules{c.Policy, c.Inspect})
 	g.holds.Store(&policy.Holds{})
 	g.pool.New = func() any { return new(scratch) }
 	return g, nil
@@ -138,7 +144,7 @@ func (g *Guard) Restore(ctx context.Context) error {
 				demands[i] = meter.Demand{Subject: s.Subject, Lanes: s.Lanes}
 			}
 			g.meter.Restore(e.Time, e.Parties(), demands)
-			g.known.restore(e, g.policy.Load())
+			g.known.restore(e, g.Policy())
 		}
 		return ctx.Err()
 	})
@@ -227,16 +233,20 @@ func (g *Guard) Holds() []policy.Hold {
 func inForce(h policy.Hold, now time.Time) bool { return h.Until.IsZero() || now.Before(h.Until) }
 
 // Policy gives the policy in force.
-func (g *Guard) Policy() *policy.Policy { return g.policy.Load() }
+func (g *Guard) Policy() *policy.Policy { return g.rules.Load().policy }
 
-// SetPolicy puts another policy in force, once the ledger has it on record.
-// Exchanges that were admitted finish under the policy they began with.
-func (g *Guard) SetPolicy(ctx context.Context, p *policy.Policy) error {
+// SetPolicy puts another policy in force, with the inspector that has its
+// detectors, once the ledger has it on record. Exchanges that were admitted
+// finish under the policy, and with the inspector, that they began with.
+func (g *Guard) SetPolicy(ctx context.Context, p *policy.Policy, finder *inspect.Inspector) error {
+	if p == nil || finder == nil {
+		return errors.New("guard: policy and inspector are both needed")
+	}
 	e := &ledger.Entry{Kind: ledger.PolicyLoaded, Time: g.now(), Policy: p.Version()}
 	if _, err := g.ledger.Append(ctx, e); err != nil {
 		return fmt.Errorf("record policy: %w", err)
 	}
-	g.policy.Store(p)
+	g.rules.Store(&rules{p, finder})
 	return nil
 }
 

@@ -112,7 +112,7 @@ func (p *Pass) entry(kind ledger.Kind) *ledger.Entry {
 	if p.plan != nil {
 		e.Role, e.Route, e.Purpose, e.Policy = p.plan.Role, p.plan.Route, p.plan.Purpose, p.plan.Version
 	} else {
-		rules := p.guard.policy.Load()
+		rules := p.guard.Policy()
 		e.Policy = rules.Version()
 		// Whoever is denied before there is a plan may have written anything where
 		// a purpose goes; the ledger takes names of the policy only.

@@ -17,6 +17,7 @@ type Pass struct {
 	guard    *Guard
 	exchange weir.Exchange
 	plan     *policy.Plan
+	rules    *rules // in force when it was admitted
 	began    time.Time
 
 	own     weir.Subject      // the principal's own, for a customer
@@ -121,7 +122,7 @@ func (p *Pass) inspect(segments []weir.Segment) []*piece {
 		if pc.Segment.Record {
 			want = path
 		}
-		if err := p.guard.inspector.Inspect(&pc.report, pc.Segment, want); err != nil {
+		if err := p.rules.inspect.Inspect(&pc.report, pc.Segment, want); err != nil {
 			pc.withheld = &weir.Denial{Reason: weir.ReasonUnreadable, Message: "The answer is not written as it says, so it cannot be read and is not passed on."}
 		}
 	}

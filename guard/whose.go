@@ -213,7 +213,7 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 		} else if group < 0 {
 			group = -1 - i // outside of any object each finding stands alone
 		}
-		if id, strong := p.guard.inspector.Identifier(pc.Segment, f); strong {
+		if id, strong := p.rules.inspect.Identifier(pc.Segment, f); strong {
 			c.claim(id, group, lanes)
 		} else if pc.declared {
 			c.people[0].lanes |= lanes

@@ -38,6 +38,8 @@ const (
 	inWatch       = "watch"
 	inBudgetSpent = "watch.budget-spent"
 	inIDWalking   = "watch.id-walking"
+	inDetector    = "detectors[]"
+	inCases       = "detectors[].cases"
 )
 
 // Keys gives every key of the language, block by block.
@@ -54,6 +56,7 @@ var keys = [...]Key{
 	{inFile, "routes", "a list of routes", "none", "Where a request names a customer, or an answer holds customers."},
 	{inFile, "undeclared-routes", "`inspect` or `block`", "`inspect`", "What happens to a request that matches no route: `inspect` lets it through with every answer read and judged, `block` refuses it."},
 	{inFile, "watch", "rules by name", "alerts without holds", "What the rules that follow the ledger do."},
+	{inFile, "detectors", "a list of detectors", "none", "What finds classes that only you know, such as the numbers of your membership cards."},
 
 	{inClasses, "<class>", "a block", "", "The name of a class: a family, a dot and a name, in lower-case letters, digits and underscores, such as `contact.email` or `identity.us.ssn`. Or a family, which stands for every class in it: `identity.*`, `identity.us.*`. The declaration of the class itself goes before that of its family, a smaller family's before a larger one's; what it says holds whole."},
 	{inClass, "sensitivity", "`high`, `moderate` or `low`", "`high`", "How much harm its loss does. Customers whose data of high sensitivity leaves in clear are counted against the lane `sensitive` as well."},
@@ -99,6 +102,16 @@ var keys = [...]Key{
 	{inIDWalking, "strangers", "a number", "", "How many different other customers it must ask for."},
 	{inIDWalking, "within", "a time", "", "In which time."},
 	{inIDWalking, "hold", "a time", "no hold", "How long the customer is refused everything."},
+
+	{inDetector, "class", "a class", "", "What it finds. It is declared and seen like any other class."},
+	{inDetector, "pattern", "a regular expression", "", "In the syntax of RE2. Goes in single quotes where YAML would read it otherwise."},
+	{inDetector, "literal", "text", "", "What stands in every match, as it is written there. Where it is absent the pattern is never tried, so that your detectors do not slow down what they have no part in."},
+	{inDetector, "checksum", "a name", "none", "The arithmetic that a match must satisfy: `luhn`, `mod97`, `mod11` and others; `weir policy check` lists them."},
+	{inDetector, "words", "a list of words", "none", "Words of which one beside a match, or in its key, supports it."},
+	{inDetector, "confidence", "`medium` or `high`", "`medium`", "How sure a match is by itself."},
+	{inDetector, "cases", "a block", "", "Texts that show what it does, all invented. `weir policy check` tries them, and a policy whose detectors do not do what their cases say is refused."},
+	{inCases, "match", "a list of texts", "", "In each of these it finds something."},
+	{inCases, "no-match", "a list of texts", "none", "In none of these it finds anything."},
 }
 
 // keysIn gives the names of the keys of a block.

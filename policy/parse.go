@@ -39,6 +39,7 @@ func Parse(file string, src []byte) (*Policy, error) {
 	c.doubts()
 	slices.SortStableFunc(c.mistakes.warnings, func(a, b Warning) int { return comparePositions(a.Position, b.Position) })
 	c.Policy.warnings = c.mistakes.warnings
+	c.Policy.source = c.mistakes.source
 	slices.SortStableFunc(c.takes, func(a, b namedTake) int { return a.line - b.line })
 	return c.Policy, nil
 }
@@ -67,6 +68,7 @@ func (c *compiler) compile(root *node) {
 	// Classes name purposes and roles name both, so the order here is not free.
 	c.readPurposes(fields["purposes"].value)
 	c.readClasses(fields["classes"].value)
+	c.declare = fields["classes"].at
 	if f, ok := c.required(root, fields, inFile, "deployment"); ok {
 		c.deployment = c.taker("the deployment", f.value, inDeployment)
 	}
@@ -94,6 +96,7 @@ func (c *compiler) compile(root *node) {
 		c.blockUndeclared = c.word(f, "inspect", "block") == "block"
 	}
 	c.readWatch(fields["watch"].value)
+	c.readDetectors(fields["detectors"].value)
 }
 
 // fields takes a block with fixed keys apart. A key that stands twice is

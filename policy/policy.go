@@ -15,7 +15,8 @@
 //
 // It does no input or output, reads no clock, counts nothing and finds nothing:
 // it is told the time and the holds, the meter counts what its budgets bound,
-// and inspect finds the classes that it names.
+// and inspect finds the classes that it names. A detector that the file brings is
+// stated here and compiled by whoever inspects.
 package policy
 
 import (
@@ -31,6 +32,8 @@ import (
 type Policy struct {
 	file    string
 	version string
+	source  []string // the lines of the file, for messages
+	declare at       // where classes are declared
 
 	classes    []Class
 	points     []point            // what a table has an action for; those of classes come first, in their order
@@ -48,9 +51,10 @@ type Policy struct {
 	tree            routeNode
 	blockUndeclared bool
 
-	watch    WatchRules
-	warnings []Warning
-	takes    []namedTake // every `take` of the file, for Unbounded
+	watch     WatchRules
+	detectors []Detector
+	warnings  []Warning
+	takes     []namedTake // every `take` of the file, for Unbounded
 }
 
 // A Purpose is a reason for processing, with the legal basis that carries it.

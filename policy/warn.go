@@ -39,6 +39,18 @@ func (c *compiler) doubts() {
 		c.doubtRoute(r, used)
 	}
 	c.doubtTakes()
+	for i := range c.detectors {
+		c.doubtDetector(&c.detectors[i])
+	}
+}
+
+func (c *compiler) doubtDetector(d *Detector) {
+	if _, declared := c.Class(d.Class); !declared {
+		c.warnf(d.fields["class"], "nothing under classes declares %s: whatever holds it is withheld from everybody", d.Class)
+	}
+	if len(d.NoMatch) == 0 {
+		c.warnf(d.at, "no case says what the detector of %s must not find (no-match)", d.Class)
+	}
 }
 
 func (c *compiler) doubtRole(r *role) {

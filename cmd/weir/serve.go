@@ -89,7 +89,7 @@ func newServer(cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err e
 	if err != nil {
 		return nil, usageError{err}
 	}
-	finder, err := inspect.New(inspect.Config{Countries: cfg.Limits.Countries})
+	finder, err := newInspector(rules, cfg.Limits.Countries)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -258,6 +258,10 @@ func (s *server) followPolicy(ctx context.Context) {
 
 func (s *server) reload(ctx context.Context) {
 	rules, err := loadPolicy(s.cfg.Policy)
+	var finder *inspect.Inspector
+	if err == nil {
+		finder, err = newInspector(rules, s.cfg.Limits.Countries)
+	}
 	if err != nil {
 		s.log.Error("policy not reloaded, the old one stays in force", "err", err)
 		_ = s.record(ctx, &ledger.Entry{Kind: ledger.Staff, Policy: s.guard.Policy().Version(), Text: "a policy with mistakes was refused"})
@@ -266,7 +270,7 @@ func (s *server) reload(ctx context.Context) {
 	if rules.Version() == s.guard.Policy().Version() {
 		return
 	}
-	if err := s.guard.SetPolicy(ctx, rules); err != nil {
+	if err := s.guard.SetPolicy(ctx, rules, finder); err != nil {
 		s.log.Error("policy not reloaded, the old one stays in force", "err", err)
 		return
 	}
