@@ -60,6 +60,8 @@ const (
 	carryAlnum4
 	carryAlnum8
 	carryAlnum16
+	carryWay
+	carryWay2
 	carries
 )
 
@@ -141,7 +143,7 @@ func (s *sheet) classifyAny(b *[64]byte, k int) {
 // look. A pattern is marked at its last byte, so that it looks backwards only:
 //   - the sixth and later digits in a row (phones, cards, IBANs);
 //   - the second digit within seven bytes that comes after another and one or two
-//     separators (numbers in groups, dotted quads);
+//     separators, and digits or separators since (numbers in groups, dotted quads);
 //   - the third colon of three that are less than six bytes apart, and the second
 //     of two side by side (IPv6);
 //   - the second digit after five letters or more (identifiers of persons).
@@ -161,11 +163,15 @@ func (s *sheet) siftAny(n int) {
 		low := s.low[i]
 		pl := s.before(carryLow, low)
 		joint := d & back(low, pl, 1) & (d2 | back(low, pl, 2)&back(d, pd, 3))
-		// Of joints, smeared over the 2, 4 and 6 bytes from each on: two to seven on.
-		j2 := joint | back(joint, s.before(carryJoint, joint), 1)
+		// Of joints, smeared over the up to 6 bytes from each on that are digits or
+		// low: two to seven on.
+		w := d | low
+		w2 := w & back(w, s.before(carryWay, w), 1)
+		w4 := w2 & back(w2, s.before(carryWay2, w2), 2)
+		j2 := joint | back(joint, s.before(carryJoint, joint), 1)&w
 		p2 := s.before(carryJoint2, j2)
-		j6 := j2 | back(j2, p2, 2) | back(j2, p2, 4)
-		pair := joint & back(j6, s.before(carryJoint6, j6), 2)
+		j6 := j2 | back(j2, p2, 2)&w2 | back(j2, p2, 4)&w4
+		pair := joint & w2 & back(j6, s.before(carryJoint6, j6), 2)
 
 		c := s.colon[i]
 		pc := s.before(carryColon, c)

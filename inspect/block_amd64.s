@@ -280,18 +280,30 @@ sift:
 	BACK(Y5, Y6, 1, Y8)
 	VPAND Y8, Y7, Y7
 	VPAND Y0, Y7, Y5 // joint
+	VMOVDQU LOW(SI), Y9
+	VPOR Y0, Y9, Y9 // w
+	BEFORE(Y9, 21, Y10)
+	BACK(Y9, Y10, 1, Y11)
+	VPAND Y9, Y11, Y10 // w2
+	BEFORE(Y10, 22, Y11)
+	BACK(Y10, Y11, 2, Y12)
+	VPAND Y10, Y12, Y11 // w4
 	BEFORE(Y5, 4, Y6)
 	BACK(Y5, Y6, 1, Y7)
+	VPAND Y9, Y7, Y7
 	VPOR Y5, Y7, Y7 // j2
 	BEFORE(Y7, 5, Y6)
 	BACK(Y7, Y6, 2, Y8)
+	VPAND Y10, Y8, Y8
 	BACK(Y7, Y6, 4, Y9)
+	VPAND Y11, Y9, Y9
 	VPOR Y8, Y7, Y7
 	VPOR Y9, Y7, Y7 // j6
 	BEFORE(Y7, 6, Y6)
 	BACK(Y7, Y6, 2, Y8)
-	VPAND Y5, Y8, Y5 // pair
-	VPOR Y5, Y4, Y4  // run6 | pair
+	VPAND Y5, Y8, Y5
+	VPAND Y10, Y5, Y5 // pair
+	VPOR Y5, Y4, Y4   // run6 | pair
 
 	VMOVDQU COLON(SI), Y5 // c
 	BEFORE(Y5, 7, Y6)     // pc

@@ -125,7 +125,7 @@ func checkTriggers(t interface{ Fatalf(string, ...any) }, text []byte) {
 		}
 		trig := row(i, 6, digit) || at(i, colon) && at(i-1, colon) || row(i, 2, digit) && row(i-2, 5, alpha)
 		for n := 2; n <= 7; n++ {
-			trig = trig || joint(i) && i >= n && joint(i-n)
+			trig = trig || joint(i) && i >= n && joint(i-n) && row(i, n, func(c byte) bool { return digit(c) || isLow(c) })
 		}
 		for n := 1; n <= 5; n++ {
 			trig = trig || second(i) && i >= n && second(i-n)
