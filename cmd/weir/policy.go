@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/getweir/weir/policy"
 )
@@ -50,7 +52,10 @@ func (c *policyCheckCommand) Run(s *streams) error {
 			return usageError{err}
 		default:
 			checked.Version = p.Version()
-			checked.Warnings = append(checked.Warnings, p.Warnings()...)
+			checked.Warnings = append(p.Warnings(), uncovered(p)...)
+			slices.SortStableFunc(checked.Warnings, func(a, b policy.Warning) int {
+				return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+			})
 		}
 		all = append(all, checked)
 	}
