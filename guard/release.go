@@ -227,9 +227,9 @@ func (p *Pass) Array() []string { return p.plan.Subject.Array }
 // are about somebody even where nothing is found in them.
 func (p *Pass) Declared() bool { return p.plan.Subject.From != policy.None }
 
-// Answered tells the guard that the service answered with an error, before the
-// first Release: an error's body that holds nothing personal is not a record of
-// the customer that the route names.
+// Answered tells the guard, before the first Release, that the service answered
+// with an error or a redirect: the body of one that holds nothing personal is not
+// a record of the customer that the route names.
 func (p *Pass) Answered(failed bool) { p.failed = failed }
 
 // scratch is what one exchange works with; reused from exchange to exchange.

@@ -1,7 +1,9 @@
 package guard
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
 
 	"github.com/getweir/weir"
@@ -170,6 +172,9 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 	if pc.declared, ok = p.declare(pc); !ok {
 		return &unreadableSubject
 	}
+	if !pc.declared && p.shapeless(pc.Segment) && p.guard.mode == Enforce {
+		return &unreadableSubject
+	}
 	findings := pc.report.Findings
 	if !slices.ContainsFunc(findings, func(f weir.Finding) bool { return !f.Class.Secret() }) {
 		lanes := weir.Lanes(0).With(weir.Clear)
@@ -177,15 +182,15 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 			lanes |= p.lanes(f.Class, pc.actions[i])
 		}
 		switch {
-		case p.failed || !pc.Segment.Record:
-			c.reset() // nobody's: an error, an envelope, a header
+		case !pc.Segment.Record, p.failed && !p.element(pc.Segment):
+			c.reset() // nobody's: an envelope, a header, an error
 		case pc.declared:
 			// Nothing about a person was recognised in a record that is declared
 			// to be somebody's. It leaves as it is, so it counts as seen in clear.
 			c.people[0].lanes = lanes &^ weir.Lanes(0).With(weir.Masked)
-		case p.element(pc.Segment):
-			// A record of a declared list that leaves out whose it is, such as
-			// one asked for with fields=nickname, is still somebody's.
+		case p.element(pc.Segment), p.single(pc.Segment):
+			// A record that leaves out whose it is, such as one asked for with
+			// fields=nickname, is still somebody's.
 			c.people = append(c.people, person{Who: freshSubject(), lanes: lanes &^ weir.Lanes(0).With(weir.Masked)})
 		}
 		return nil
@@ -250,6 +255,9 @@ func (p *Pass) declare(pc *piece) (declared, ok bool) {
 		}
 		switch pc.report.SubjectState {
 		case inspect.Found:
+			if nobody(pc.report.Subject) {
+				return false, true
+			}
 			id := weir.Identifier{Kind: p.plan.Subject.Kind, Value: weir.NewPlain(string(pc.report.Subject))}
 			c.people = append(c.people, person{ID: id})
 			return true, true
@@ -261,12 +269,68 @@ func (p *Pass) declare(pc *piece) (declared, ok bool) {
 	return false, true
 }
 
+// nobody tells whether an identifier points at no customer in particular, such as
+// the 0 or the empty string that services write for guests: by it, all of them
+// would count as one.
+func nobody(id []byte) bool { return len(bytes.Trim(id, "0*- \t\r\n")) == 0 }
+
 // element tells whether a segment is an element of the array that the route
-// declares to hold customers' records.
+// declares to hold customers' records, or what takes its place where the answer
+// is written as a bare array, in lines or in rows.
 func (p *Pass) element(seg *weir.Segment) bool {
 	a := p.plan.Subject.Array
-	return p.plan.Subject.From == policy.Body && a != nil &&
-		len(seg.Path) == len(a)+1 && slices.Equal(seg.Path[:len(a)], a)
+	if p.plan.Subject.From != policy.Body || a == nil || !seg.Record || len(seg.Path) == 0 {
+		return false
+	}
+	return len(seg.Path) == 1 || len(seg.Path) == len(a)+1 && slices.Equal(seg.Path[:len(a)], a)
+}
+
+// single tells whether a segment is a record on a route whose answers are declared
+// to be one customer's each. An answer without a value is nobody's.
+func (p *Pass) single(seg *weir.Segment) bool {
+	if p.plan.Subject.From != policy.Body || p.plan.Subject.Array != nil || !seg.Record {
+		return false
+	}
+	switch string(bytes.TrimSpace(seg.Body)) {
+	case "null", "{}", "[]", "":
+		return false
+	}
+	return true
+}
+
+// shapeless tells whether a segment that names no subject stands where the route
+// declares records that each name theirs, and is written so that nobody can say
+// how many it holds: as text or markup, as an array within the array, or as an
+// object in the array's place.
+func (p *Pass) shapeless(seg *weir.Segment) bool {
+	if p.plan.Subject.From != policy.Body || !seg.Record {
+		return false
+	}
+	body := bytes.TrimSpace(seg.Body)
+	switch {
+	case seg.Syntax == weir.CSV:
+		return false
+	case seg.Syntax != weir.JSON:
+		return !p.failed && len(body) > 0
+	case p.plan.Subject.Array == nil:
+		return false
+	case p.element(seg):
+		return holds(body, '[')
+	}
+	for _, key := range p.plan.Subject.Array {
+		var members map[string]json.RawMessage
+		if json.Unmarshal(body, &members) != nil {
+			return false
+		}
+		body = members[key]
+	}
+	return holds(body, '{')
+}
+
+// holds tells whether a JSON value is an array or object, as open says, of
+// anything.
+func holds(value []byte, open byte) bool {
+	return len(value) > 0 && value[0] == open && len(bytes.TrimSpace(value[1:])) > 1
 }
 
 // unnamed counts the people of whom a segment holds names, addresses or

@@ -37,7 +37,7 @@ func (d *Door) respond(res *http.Response) error {
 	case res.StatusCode == http.StatusPartialContent:
 		return unreadable("The service answered with a part of a document, which cannot be read.")
 	}
-	e.pass.Answered(res.StatusCode >= 400)
+	e.pass.Answered(res.StatusCode >= 300)
 	head, trouble := readHeader(res)
 	if trouble != nil {
 		return trouble
