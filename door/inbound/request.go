@@ -21,7 +21,9 @@ func undecidable(message string) *weir.Denial {
 // before they look a path up; the policy's routes are looked up as it stands.
 func decidable(r *http.Request) (string, *weir.Denial) {
 	switch {
-	case r.Method == http.MethodTrace || r.Method == http.MethodConnect:
+	case r.Method == http.MethodTrace || r.Method == http.MethodConnect || strings.Trim(r.Method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "":
+		// Some servers take get for GET (RFC 9110, 9.1: the case matters), and a
+		// route is declared for one of them.
 		return "", undecidable("This method is not passed on.")
 	case r.URL.Scheme != "" || r.URL.Host != "" || r.URL.User != nil || r.URL.Opaque != "":
 		return "", undecidable("The request must name a path, not a whole address.")
@@ -46,13 +48,19 @@ func decidable(r *http.Request) (string, *weir.Denial) {
 			return p, undecidable("The path holds a character that is not passed on.")
 		}
 	}
-	// A slash or dot that was encoded, once or twice.
-	if coded(r.URL.RawPath) || coded(p) {
+	if coded(r.URL.RawPath) {
 		return p, undecidable("The path holds an encoded slash, backslash, dot or NUL.")
 	}
+	if twice(p) {
+		return p, undecidable("The path is encoded twice.")
+	}
+	if strings.Contains(p, ";") {
+		// Some servers drop it and what follows in its segment: to them
+		// /v1;a/customers/7 is a path that the policy has a route for.
+		return p, undecidable("The path holds a semicolon.")
+	}
 	for segment := range strings.SplitSeq(p[1:], "/") {
-		name, _, _ := strings.Cut(segment, ";") // what some servers drop
-		if name == "." || name == ".." {
+		if segment == "." || segment == ".." {
 			return p, undecidable("The path holds dot segments.")
 		}
 	}
@@ -76,6 +84,19 @@ func coded(s string) bool {
 		s = s[i+1:]
 	}
 }
+
+// twice reports whether a decoded path could be decoded again, as a chain of two
+// servers would.
+func twice(p string) bool {
+	for i := 0; i+2 < len(p); i++ {
+		if p[i] == '%' && hexDigit(p[i+1]) && hexDigit(p[i+2]) {
+			return true
+		}
+	}
+	return false
+}
+
+func hexDigit(x byte) bool { return x >= '0' && x <= '9' || x|0x20 >= 'a' && x|0x20 <= 'f' }
 
 // purpose reads the purpose that the request states.
 func purpose(h http.Header) (weir.Purpose, *weir.Denial) {
