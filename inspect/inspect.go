@@ -40,8 +40,10 @@ var ErrMalformed = errors.New("segment does not follow its syntax")
 // Config says what counts.
 type Config struct {
 	// Countries are the ISO 3166-1 alpha-2 codes of those whose national phone
-	// layouts count without a key or a word that says so. Known are, and nil
-	// means, US GB DE FR ES IT NL BR IN JP AU CA MX PL SE.
+	// numbers and numbers of persons count without a key or a word that says so.
+	// nil means the layouts of phones that are unmistakable in US GB DE FR ES IT NL
+	// BR IN JP AU CA MX PL SE, and of numbers of persons those alone that little
+	// else looks like.
 	Countries []string
 	// Min is the least confidence that is reported. The zero value means
 	// LikelyMatch; to have everything, set Unsure.
@@ -54,6 +56,7 @@ type Config struct {
 // concurrent use.
 type Inspector struct {
 	countries countries
+	chosen    ruleSet // the rules of the countries that were named
 	least     weir.Confidence
 	walks     sync.Pool // of *walk: scratch, which carries no result over
 }
@@ -71,11 +74,17 @@ func New(c Config) (*Inspector, error) {
 		in.countries = 1<<len(countryNames) - 1
 	}
 	for _, name := range c.Countries {
-		i := slices.Index(countryNames[:], name)
-		if i < 0 {
-			return nil, fmt.Errorf("inspect: no national phone layouts are known for country %q (known: %v)", name, countryNames)
+		if len(name) != 2 || !isCountry(name[0], name[1]) {
+			return nil, fmt.Errorf("inspect: %q is no country's code (ISO 3166-1 alpha-2, in capitals)", name)
 		}
-		in.countries |= 1 << i
+		if i := slices.Index(countryNames[:], name); i >= 0 {
+			in.countries |= 1 << i
+		}
+		for i, r := range rules {
+			if r.country == name {
+				in.chosen |= 1 << i
+			}
+		}
 	}
 	in.walks.New = func() any { return &walk{in: in} }
 	return in, nil

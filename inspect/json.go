@@ -373,6 +373,7 @@ func (r *reader) scalar(m meaning, p int) int {
 	case m == mPostcode && v[0] != '0':
 		r.found(m)
 		r.wait(m, at)
+		r.pending[len(r.pending)-1].postcode = len(v) >= 4 && len(v) <= 9
 	case cardNumber(v):
 		c := weir.Unsure
 		switch {

@@ -13,7 +13,7 @@ func TestMeans(t *testing.T) {
 		"email_verified": mNone, "emails_sent": mNone, "mailbox": mNone,
 		"phoneNumber": mPhone, "phone_type": mNone, "telephoneNumber": mPhone, "headphones": mNone, "microphone": mNone,
 		"ip": mIP, "clientIP": mIP, "ip_address": mIP, "address": mAddress, "shippingAddressLine1": mStreet, "addressLine2": mLine, "line1": mStreet,
-		"mac_address": mNone, "tip": mNone, "zip": mPostcode, "ZIPCode": mPostcode,
+		"tip": mNone, "zip": mPostcode, "ZIPCode": mPostcode,
 		"name": mNameWeak, "customer_name": mName, "userFirstName": mName, "productName": mNone, "filename": mNone, "username": mNone, "user_name": mNone,
 		"order_id": mOrderID, "orderID": mOrderID, "title_id": mTitleID, "customer_id": mNone, "repository_id": mOpaque, "id": mID,
 		"positionS": mWatched, "position": mNone, "dateOfBirth": mBirth, "dob": mBirth, "url": mPage, "avatar_url": mNone,

@@ -43,7 +43,9 @@ func gap(t []byte, i, hi int) (sep byte, next int) {
 // phones within t[lo:hi], and gives where to go on.
 func (w *walk) number(t []byte, lo, hi, p int) int {
 	if n := date(t, lo, hi, p); n > 0 {
-		w.last = n
+		if !w.born(t, lo, hi, n-10, n) {
+			w.last = n
+		}
 		return n
 	}
 	// Digits with letters around them are a part of an account number or of nothing
@@ -55,14 +57,26 @@ func (w *walk) number(t []byte, lo, hi, p int) int {
 	for ; to < hi && alnum(t[to]); to++ {
 		letters = letters || !digit(t[to])
 	}
-	if letters && to-from > 4 && !(alpha(t[from]) && alpha(t[from+1])) {
-		return to
-	}
 	if end, ok := w.iban(t, lo, hi, p); ok {
 		return end
 	}
+	if letters || capitalNear(t, lo, hi, from, to) {
+		if end, ok := w.lettered(t, lo, hi, from, to); ok {
+			return end
+		}
+		if from > lo && t[from-1] == '<' || to < hi && t[to] == '<' || to-from >= 30 && to-from <= 44 {
+			if end, ok := w.zone(t, lo, hi, from, to); ok {
+				return end
+			}
+		}
+	}
 	if letters {
 		return to
+	}
+	if from-3 >= lo && t[from-1] == '.' && digit(t[from-2]) || to+1 < hi && t[to] == '.' && digit(t[to+1]) {
+		if end, ok := w.place(t, lo, hi, p); ok {
+			return end
+		}
 	}
 	// Back to the first run, over a bounded stretch.
 	a := p
@@ -104,7 +118,24 @@ func (w *walk) number(t []byte, lo, hi, p int) int {
 		}
 		k++
 	}
-	return max(end, p+1)
+	return max(end, p+1, w.last)
+}
+
+// capitalNear reports whether a capital letter stands within a few bytes of the
+// digits t[from:to]: it may be a part of their number.
+func capitalNear(t []byte, lo, hi, from, to int) bool {
+	const reach = 6
+	for _, c := range t[max(lo, from-reach):from] {
+		if c-'A' < 26 {
+			return true
+		}
+	}
+	for _, c := range t[to:min(hi, to+reach)] {
+		if c-'A' < 26 {
+			return true
+		}
+	}
+	return false
 }
 
 // date gives the end of the ISO 8601 date whose day t[p] is in, 0 for none: the
@@ -134,6 +165,12 @@ func (w *walk) runs(t []byte, lo, hi int, runs []run) int {
 		}
 	}
 	if used := w.card(t, lo, hi, runs); used > 0 {
+		return used
+	}
+	if len(runs) >= 3 && first.len() <= 2 && runs[1].len() <= 2 && runs[2].len() == 4 && w.born(t, lo, hi, first.a, runs[2].b) {
+		return 3
+	}
+	if used := w.identity(t, lo, hi, runs); used > 0 {
 		return used
 	}
 	return w.national(t, lo, hi, runs)
@@ -191,6 +228,7 @@ func (w *walk) card(t []byte, lo, hi int, runs []run) int {
 		a, b := runs[0].a, runs[used-1].b
 		if len(digits) >= 13 && (used == 1 || cardGroups(runs[:used]) || w.ctx == mCard && used < 6) && cardNumber(digits) && w.standsAlone(t, lo, hi, a, b) {
 			w.emit(Card, a, b, w.cardConfidence(t, lo, a, len(digits), used), true, "card")
+			w.besideCard(t, hi, b)
 			return used
 		}
 		digits = digits[:len(digits)-runs[used-1].len()]
@@ -209,7 +247,7 @@ func (w *walk) cardConfidence(t []byte, lo, a, digits, groups int) weir.Confiden
 		}
 	}
 	switch {
-	case context == mCard || groups > 1:
+	case context == mCard || groups > 1 || named(context).has(&inPAN):
 		return weir.SureMatch
 	case context == mOpaque || context == mID || context == mOrderID || context == mVersion || a > lo && t[a-1] == '/':
 		return weir.Unsure

@@ -178,13 +178,7 @@ func (w *walk) national(t []byte, lo, hi int, runs []run) int {
 	}
 	// The words beside the first of the runs are beside them all. A part of a path
 	// is named by the path.
-	if !w.nearKnown {
-		w.near, w.nearKnown = mNone, true
-		if first.a == lo || t[first.a-1] != '/' {
-			w.near = w.beside(t, lo, first.a)
-		}
-	}
-	said := context == mPhone || w.near == mPhone
+	said := context == mPhone || w.nearby(t, lo, first.a) == mPhone
 	for ; digits >= 7; used-- {
 		a, b := first.a, runs[used-1].b
 		if (said || w.layout(t, lo, runs, used, digits)) && w.standsAlone(t, lo, hi, a, b) {

@@ -48,7 +48,7 @@ func (w *walk) numbers() meaning {
 	case mPhone, mCard, mIBAN, mIP, mEmail, mDevice:
 		return top.parent
 	}
-	if top.parent >= firstKnown {
+	if top.parent >= mGeo {
 		return top.parent
 	}
 	return mText
@@ -96,6 +96,7 @@ func (w *walk) keyed(m meaning, v []byte, lo, hi int) bool {
 		if lineValue(v) {
 			w.found(m)
 			w.wait(m, at)
+			w.pending[len(w.pending)-1].postcode = m == mPostcode && postcodeValue(v)
 		}
 	case mBirth:
 		if dateValue(v) {
@@ -114,6 +115,9 @@ func (w *walk) keyed(m meaning, v []byte, lo, hi int) bool {
 			return true
 		}
 	default:
+		if m >= mGeo && m <= lastRules {
+			return w.byNumber(m, v, at)
+		}
 		return m >= firstKnown && w.known(m, v, at)
 	}
 	return false
@@ -129,7 +133,7 @@ func (w *walk) report(class weir.Class, at span, c weir.Confidence) {
 
 // wait keeps a value until its object is known.
 func (w *walk) wait(m meaning, at span) {
-	w.pending = append(w.pending, pending{at, m, w.form, w.object})
+	w.pending = append(w.pending, pending{span: at, m: m, form: w.form, object: w.object})
 }
 
 // blank reports whether nothing is left in v that could be data: it has no letter

@@ -32,8 +32,9 @@ type walk struct {
 	objects int
 
 	keys  meanings
-	sheet sheet // of the text being read
-	outer sheet // of the JSON that it is a string of
+	plain [maxPlain]byte // a number being checked
+	sheet sheet          // of the text being read
+	outer sheet          // of the JSON that it is a string of
 }
 
 // A span is the bytes [a, b) of the body.
@@ -45,6 +46,9 @@ type pending struct {
 	m      meaning
 	form   weir.Form
 	object int
+	// postcode: it has the form of a postal code, and its key says which kind of
+	// thing has one.
+	postcode bool
 }
 
 func (w *walk) start(r *Report, seg *weir.Segment) {
@@ -143,6 +147,9 @@ func idle(t []byte, lo, p int) int {
 	switch c := t[p]; {
 	case digit(c):
 		if n := date(t, lo, len(t), p); n > 0 {
+			if t[n-10] == '1' || t[n-8] < '2' {
+				return 0 // somebody's birth, maybe
+			}
 			return clock(t, n)
 		}
 		// The sixth digit of a row.
@@ -203,6 +210,9 @@ func (w *walk) trigger(t []byte, lo, hi, p int) int {
 			return w.international(t, lo, hi, p)
 		}
 	case c == ':':
+		if end, ok := w.mac(t, lo, hi, p); ok {
+			return end
+		}
 		return w.ipv6(t, lo, hi, p)
 	case c == '%':
 		if w.origin == nil && hides(t[p:hi]) {
@@ -319,10 +329,13 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 	lo = min(max(lo, w.last), a) // a word of another finding says nothing of this one
 	floor := max(lo, a-besideMax)
 	var buf [besideMax]byte
+	var ends [3]int // of the words to the right, the nearest to the left first
+	words, next := 0, -1
+	held := mNone // said by a word that the one to its left may turn
 	for i := a; i > floor; {
 		for i > floor && !wordByte(t[i-1]) {
 			if t[i-1] == '\n' || t[i-1] == '*' {
-				return mNone // another line, or what was another finding
+				return held // another line, or what was another finding
 			}
 			i--
 		}
@@ -337,9 +350,41 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 			continue
 		}
 		if i == floor && floor > lo && wordByte(t[i-1]) {
-			return mNone // cut off
+			return held // cut off
 		}
-		if digit(t[i]) || end-i >= 3 && !spokenEndings.may(t[end-3:end]) {
+		if end != next-1 {
+			words = 0 // not beside the word to its right
+		}
+		next = i
+		copy(ends[1:], ends[:])
+		ends[0] = end
+		words = min(words+1, len(ends))
+		if digit(t[i]) {
+			words = 0
+			continue
+		}
+		// With the words to its right, the most first.
+		for k := words - 1; k > 0; k-- {
+			if !spokenEndings.may(t[ends[k]-3 : ends[k]]) {
+				continue
+			}
+			n := copy(buf[:], t[i:ends[k]])
+			for j, c := range buf[:n] {
+				switch {
+				case c-'A' < 26:
+					buf[j] = c + 0x20
+				case !wordByte(c):
+					buf[j] = '_'
+				}
+			}
+			if m := phrases[string(buf[:n])]; m == mBirth || m >= mGeo && m <= lastRules {
+				return m
+			}
+		}
+		if held != mNone {
+			return held
+		}
+		if end-i >= 3 && !spokenEndings.may(t[end-3:end]) {
 			continue
 		}
 		n := copy(buf[:], t[i:end])
@@ -352,13 +397,19 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 			return m
 		}
 		switch m := phrases[string(buf[:n])]; m {
-		case mPhone, mCard, mIP, mVersion:
+		case mPhone, mCard, mIP, mVersion, mBirth:
 			return m
-		case mOpaque, mID, mOrders, mOrderID:
+		case mID:
+			held = mOpaque
+		case mOpaque, mOrders, mOrderID:
 			return mOpaque
+		default:
+			if m >= mGeo && m <= lastRules {
+				return m
+			}
 		}
 	}
-	return mNone
+	return held
 }
 
 // spokenEndings are the endings of all words that beside looks for.

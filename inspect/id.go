@@ -1,0 +1,492 @@
+package inspect
+
+import (
+	"math/bits"
+	"strings"
+
+	"github.com/getweir/weir"
+)
+
+// A rule is how numbers of one kind are told from others. Numbers of persons have a
+// file a country (id_us.go), with their source and cases beside them; rules lists
+// them all.
+type rule struct {
+	class   weir.Class
+	country string // ISO 3166-1 alpha-2; "": not of one country
+	about   string
+	source  string
+	// keys are the keys, labels and words that name it: phrases as of means, with
+	// spaces between them. Several rules may have the same: then the check decides.
+	keys string
+	// forms are the ways it is written, with | between them: d is a digit, A a
+	// capital letter, N either, anything else itself. One with ! is so unlike other
+	// things that it counts without a key, a word or a chosen country.
+	forms    string
+	capitals bool // small letters are none of its own
+	checked  bool // a valid one passes a checksum, unless its rule says otherwise
+	// check tells a number from others. It is given in capitals, without separators.
+	check          func(v []byte) proof
+	valid, invalid []string
+}
+
+// proof is what a check makes of a number.
+type proof uint8
+
+const (
+	refuted   proof = iota
+	plausible       // has the published structure
+	checked         // passes a checksum too
+)
+
+// Phrases that name numbers of several countries.
+const (
+	taxKeys      = "tax_id tax_identification_number tax_number tax_no taxid tin fiscal_number"
+	nationalKeys = "national_id national_id_number national_identity_number nationalid national_identification_number national_insurance_id identity_number identity_no id_number id_no person_number personal_id personal_number document_number documento documento_de_identidad"
+)
+
+// rules are all rules, in the order in which Classes lists them. There are 64 at
+// most.
+var rules = [...]*rule{
+	&usSSN, &usITIN, &gbNHS, &gbNINO, &iePPS, &frNIR, &deTaxID, &esDNI, &esNIE, &itCodiceFiscale, &nlBSN, &beNN, &plPESEL,
+	&sePersonnummer, &dkCPR, &fiHETU, &noFodselsnummer, &ptNIF, &roCNP, &chAHV, &inAadhaar, &inPAN, &cnResidentID, &jpMyNumber,
+	&krRRN, &brCPF, &brCNPJ, &mxCURP, &auTFN, &auMedicare,
+	&passport, &usRouting, &gbSortCode, &bankAccount, &bic, &cvv, &imei, &advertisingID, &macAddress,
+}
+
+// maxRules is how many rules a set has room for.
+const maxRules = 64
+
+// ruleSet is a set of rules by their places in rules.
+type ruleSet uint64
+
+// Meanings that only this part of the package knows. The first two count by being
+// there; of the others none is in a set, and the last stand for sets of rules.
+const (
+	mSecured  meaning = 61 + iota // the security code of a card
+	mNational                     // a number of a person
+	mBanking                      // a bank: beside one, an account is the bank's
+	mGeo                          // a place in degrees
+	mLatitude
+	mLongitude
+	mExpiry // of a card, where there is one
+	mExpiryMonth
+	mExpiryYear
+	mAccountNo // of a bank, where there is one
+	mRules
+	lastRules meaning = 127
+)
+
+// A layout is a way in which rules write a number: of digits in groups.
+type layout struct {
+	lengths uint64 // of the groups, four bits each
+	seps    uint64 // what stands between them, eight bits each
+	rule    uint8
+	alone   bool
+}
+
+// A shape is a way in which rules write a number that has letters in it.
+type shape struct {
+	text  string
+	rule  uint8
+	alone bool
+}
+
+// A ruleTable has the rules by what is looked for.
+type ruleTable struct {
+	layouts [maxDigits + 1][]layout // by the number of digits
+	alone   [maxDigits + 1]ruleSet  // those that write one run of so many digits and count alone
+	any     [maxDigits + 1]ruleSet  // those that have so many digits, however written
+	shapes  []shape
+	phrases map[string]meaning
+	sets    []ruleSet // by meaning, from mRules on
+}
+
+// maxPlain is how much of a number, without separators, is checked at most.
+const maxPlain = 64
+
+// maxDigits is the longest number of digits that a rule has.
+const maxDigits = 19
+
+// ruleTab does not change.
+var ruleTab = newRuleTable()
+
+func newRuleTable() *ruleTable {
+	x := &ruleTable{phrases: map[string]meaning{}}
+	byPhrase := map[string]ruleSet{}
+	for i, r := range rules {
+		for _, form := range strings.Split(r.forms, "|") {
+			form, alone := strings.CutSuffix(form, "!")
+			x.form(uint8(i), form, alone)
+		}
+		for _, p := range strings.Fields(r.keys) {
+			byPhrase[p] |= 1 << i
+		}
+	}
+	for i, r := range rules {
+		for _, p := range strings.Fields(r.keys) {
+			if _, ok := x.phrases[p]; ok || byPhrase[p]&(1<<i) == 0 {
+				continue
+			}
+			m := mRules
+			for int(m-mRules) < len(x.sets) && x.sets[m-mRules] != byPhrase[p] {
+				m++
+			}
+			if int(m-mRules) == len(x.sets) {
+				x.sets = append(x.sets, byPhrase[p])
+			}
+			x.phrases[p] = m
+		}
+	}
+	return x
+}
+
+// form adds one way of writing.
+func (x *ruleTable) form(i uint8, form string, alone bool) {
+	if form == "" {
+		return
+	}
+	if strings.ContainsAny(form, "AN") {
+		x.shapes = append(x.shapes, shape{form, i, alone})
+		return
+	}
+	l := layout{rule: i, alone: alone}
+	n, group, groups := 0, uint64(0), 0
+	for k := range form {
+		if form[k] == 'd' {
+			n++
+			group++
+			continue
+		}
+		l.lengths |= group << (4 * groups)
+		l.seps |= uint64(form[k]) << (8 * groups)
+		groups++
+		group = 0
+	}
+	if groups == 0 {
+		group = 0 // one run: its length is n
+	}
+	l.lengths |= group << (4 * groups)
+	x.layouts[n] = append(x.layouts[n], l)
+	x.any[n] |= 1 << i
+	if alone && groups == 0 {
+		x.alone[n] |= 1 << i
+	}
+}
+
+// named gives the rules that a meaning names.
+func named(m meaning) ruleSet {
+	if m < mRules || m > lastRules {
+		return 0
+	}
+	return ruleTab.sets[m-mRules]
+}
+
+// maxGroupsID is into how many groups a number of a rule is divided at most.
+const maxGroupsID = 7
+
+// has reports whether the set holds r.
+func (s ruleSet) has(r *rule) bool {
+	for ; s != 0; s &= s - 1 {
+		if rules[bits.TrailingZeros64(uint64(s))] == r {
+			return true
+		}
+	}
+	return false
+}
+
+// identity looks for a number of a rule, of digits alone, that begins with the first
+// run, and gives how many runs it took.
+func (w *walk) identity(t []byte, lo, hi int, runs []run) int {
+	x := ruleTab
+	used, n := 0, 0
+	for _, r := range runs {
+		if used == maxGroupsID || n+r.len() > maxDigits || used > 0 && r.len() > 15 {
+			break
+		}
+		used, n = used+1, n+r.len()
+	}
+	for ; used > 0; used-- {
+		if x.any[n] != 0 {
+			if c, i, ok := w.identified(t, lo, hi, runs, used, n); ok {
+				a, b := runs[0].a, runs[used-1].b
+				w.emit(rules[i].class, a, b, c.confidence, c.checked, "rule")
+				w.found(mNational)
+				return used
+			}
+		}
+		n -= runs[used-1].len()
+	}
+	return 0
+}
+
+// weight is how much a candidate weighs.
+type weight struct {
+	confidence weir.Confidence
+	checked    bool
+}
+
+func (c weight) over(d weight) bool {
+	return c.confidence > d.confidence || c.confidence == d.confidence && c.checked && !d.checked
+}
+
+// identified gives the rule that fits the first runs, as many as used, best.
+func (w *walk) identified(t []byte, lo, hi int, runs []run, used, n int) (best weight, rule uint8, ok bool) {
+	x := ruleTab
+	said := named(w.ctx)
+	if said == 0 {
+		said = named(w.nearby(t, lo, runs[0].a))
+	}
+	said &= x.any[n]
+	veto := w.vetoes()
+	if veto && said == 0 {
+		return best, 0, false
+	}
+	open := x.any[n] & w.in.chosen
+	if used == 1 {
+		open |= x.alone[n]
+	} else {
+		open = x.any[n]
+	}
+	if said|open == 0 && w.in.least > weir.Unsure {
+		return best, 0, false
+	}
+	a, b := runs[0].a, runs[used-1].b
+	if said == 0 && (runs[0].sep != 0 && (used == 1 && runs[0].sep != ' ' || used > 1 && runs[0].sep == runs[1].sep) || used < len(runs) && (used == 1 && runs[used].sep != ' ' || runs[used].sep == runs[used-1].sep)) {
+		return best, 0, false // a part of a longer row of numbers
+	}
+	v := w.plain[:0]
+	var lengths, seps uint64
+	for i, r := range runs[:used] {
+		v = append(v, t[r.a:r.b]...)
+		if used > 1 {
+			lengths |= uint64(min(r.len(), 15)) << (4 * i)
+		}
+		if i > 0 {
+			seps |= uint64(t[r.a-1]) << (8 * (i - 1))
+			if r.a-1 != runs[i-1].b {
+				seps = 1 // more than one separator: no layout
+			}
+		}
+	}
+	consider := func(i uint8, alone bool) {
+		r := rules[i]
+		p := r.check(v)
+		if p == refuted {
+			return
+		}
+		c := weight{weir.Unsure, p == checked}
+		in := func(s ruleSet) bool { return s&(1<<i) != 0 }
+		alone = alone && (c.checked || !r.checked)
+		switch {
+		case in(said), alone && in(w.in.chosen):
+			c.confidence = weir.SureMatch
+		case alone, in(w.in.chosen) && (c.checked || !r.checked && used > 1):
+			c.confidence = weir.LikelyMatch
+		}
+		if c.confidence >= w.in.least && (!ok || c.over(best)) {
+			best, rule, ok = c, i, true
+		}
+	}
+	for _, l := range x.layouts[n] {
+		if l.lengths == lengths && l.seps == seps {
+			consider(l.rule, l.alone)
+		}
+	}
+	if !ok {
+		for s := said; s != 0; s &= s - 1 {
+			consider(uint8(bits.TrailingZeros64(uint64(s))), false)
+		}
+	}
+	if ok && !w.standsAlone(t, lo, hi, a, b) {
+		ok = false
+	}
+	return best, rule, ok
+}
+
+// vetoes reports whether what the key says of the value is that it is none of a
+// rule's numbers.
+func (w *walk) vetoes() bool {
+	switch w.ctx {
+	case mPhone, mOpaque, mOrderID, mVersion, mIP, mBirth:
+		return true
+	case mNone, mText:
+		return w.near == mPhone || w.near == mOpaque || w.near == mVersion
+	}
+	return false
+}
+
+// nearby gives what the words before the numbers that begin at t[a] say. They are
+// beside all of the runs looked at together. A part of a path is named by the path.
+func (w *walk) nearby(t []byte, lo, a int) meaning {
+	if !w.nearKnown {
+		w.near, w.nearKnown = mNone, true
+		if a == lo || t[a-1] != '/' {
+			w.near = w.beside(t, lo, a)
+		}
+	}
+	return w.near
+}
+
+// maxShape is the longest that a number with letters is written; maxBack how far
+// before a digit of it it may begin.
+const (
+	maxShape = 24
+	maxBack  = 16
+)
+
+// lettered looks for a number of a rule, of letters and digits, whose bytes lie
+// around t[from:to], a run of letters and digits. It gives its end.
+func (w *walk) lettered(t []byte, lo, hi, from, to int) (end int, ok bool) {
+	if to-from > 18 {
+		return 0, false
+	}
+	start := from
+	for floor := max(lo, w.last, from-maxBack); ; {
+		if end, ok = w.letteredAt(t, lo, hi, start); ok && end > from {
+			return end, true
+		}
+		// The group before, if one separator is between.
+		if start-2 < floor || !alnum(t[start-2]) || t[start-1] != ' ' && t[start-1] != '-' && t[start-1] != '.' && t[start-1] != '/' {
+			return 0, false
+		}
+		for start -= 2; start > floor && alnum(t[start-1]); {
+			start--
+		}
+	}
+}
+
+// letteredAt looks for a number of a rule that begins at t[a].
+func (w *walk) letteredAt(t []byte, lo, hi, a int) (end int, ok bool) {
+	var best weight
+	var rule uint8
+	for _, s := range ruleTab.shapes {
+		b := a + len(s.text)
+		if b > hi || b < hi && alnum(t[b]) || !fits(s.text, t[a:b]) {
+			continue
+		}
+		v, small := compact(w.plain[:], t[a:b])
+		r := rules[s.rule]
+		p := r.check(v)
+		if p == refuted || !w.standsAlone(t, lo, hi, a, b) {
+			continue
+		}
+		in := func(s2 ruleSet) bool { return s2&(1<<s.rule) != 0 }
+		said := named(w.ctx)
+		if said == 0 {
+			w.nearKnown = false
+			said = named(w.nearby(t, lo, a))
+			w.nearKnown = false
+		}
+		c := weight{weir.Unsure, p == checked}
+		switch alone := s.alone && !small && (c.checked || !r.checked); {
+		case in(said):
+			c.confidence = weir.SureMatch
+		case w.vetoes():
+		case alone && in(w.in.chosen):
+			c.confidence = weir.SureMatch
+		case alone, in(w.in.chosen) && !small:
+			c.confidence = weir.LikelyMatch
+		}
+		if c.confidence >= w.in.least && (!ok || c.over(best)) {
+			best, rule, end, ok = c, s.rule, b, true
+		}
+	}
+	if ok {
+		w.emit(rules[rule].class, a, end, best.confidence, best.checked, "rule")
+		w.found(mNational)
+	}
+	return end, ok
+}
+
+// fits reports whether v is written as form says, in capitals or small letters.
+func fits(form string, v []byte) bool {
+	for i, c := range v {
+		switch form[i] {
+		case 'd':
+			if !digit(c) {
+				return false
+			}
+		case 'A':
+			if !alpha(c) {
+				return false
+			}
+		case 'N':
+			if !alnum(c) {
+				return false
+			}
+		default:
+			if c != form[i] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// compact writes the letters and digits of v to buf in capitals, as far as there is
+// room, and reports whether there were small letters among them.
+func compact(buf, v []byte) (out []byte, small bool) {
+	n := 0
+	for _, c := range v {
+		if !alnum(c) {
+			continue
+		}
+		if n == len(buf) {
+			break
+		}
+		small = small || c-'a' < 26
+		buf[n] = upper(c)
+		n++
+	}
+	return buf[:n], small
+}
+
+// byRule reports the value v, which stands at at and has its escapes undone, if it
+// is what one of the rules that its key names says, and whether it is.
+func (w *walk) byRule(m meaning, v []byte, at span) bool {
+	if len(v) > len(w.plain) {
+		return false
+	}
+	for _, c := range v {
+		if !alnum(c) && c != ' ' && c != '-' && c != '.' && c != '/' && c != '+' && c != ':' && c != '_' {
+			return false
+		}
+	}
+	plain, small := compact(w.plain[:], v)
+	set := named(m)
+	best, rule := refuted, uint8(0)
+	for s := set; s != 0; s &= s - 1 {
+		i := uint8(bits.TrailingZeros64(uint64(s)))
+		if p := rules[i].check(plain); p > best && !(small && rules[i].capitals) {
+			best, rule = p, i
+		}
+	}
+	if best == refuted {
+		return false
+	}
+	w.keyedAs(rules[rule].class, at, best == checked)
+	return true
+}
+
+// keyedAs reports a value of the body that its key names and a rule confirms.
+func (w *walk) keyedAs(class weir.Class, at span, checked bool) {
+	switch class {
+	case BankAccount, BIC:
+		w.found(mBanking)
+	case CVV:
+		w.found(mSecured)
+	default:
+		w.found(mNational)
+	}
+	origin := w.origin
+	w.origin = nil
+	w.whole(class, at.a, at.b, weir.SureMatch, checked, byKey)
+	w.origin = origin
+}
+
+// isDevices reports whether m names identifiers of devices: what is none by its
+// rule may be another kind of one.
+func isDevices(m meaning) bool {
+	set := named(m)
+	return set != 0 && strings.HasPrefix(string(rules[bits.TrailingZeros64(uint64(set))].class), "device.")
+}
