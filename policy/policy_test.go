@@ -425,9 +425,13 @@ func TestStarter(t *testing.T) {
 		t.Errorf("unbounded: %+v", p.Unbounded())
 	}
 	// The examples in its comments must be good once the # is taken away.
-	open := strings.NewReplacer("\n# routes:", "\nroutes:", "\n#   -", "\n  -", "\n#     ", "\n    ").Replace(string(policy.Starter()))
-	if p, err := policy.Parse("starter.yaml", []byte(open)); err != nil || len(p.Warnings()) > 0 {
-		t.Errorf("with its examples: %v %v", err, p.Warnings())
+	open := strings.NewReplacer("\n# routes:", "\nroutes:", "\n# detectors:", "\ndetectors:", "\n#       ", "\n      ", "\n#   -", "\n  -", "\n#     ", "\n    ").Replace(string(policy.Starter()))
+	p, err = policy.Parse("starter.yaml", []byte(open))
+	if err != nil {
+		t.Fatalf("with its examples: %v", err)
+	}
+	if len(p.Warnings()) > 0 || len(p.Detectors()) != 1 {
+		t.Errorf("with its examples: %v %v", p.Warnings(), p.Detectors())
 	}
 }
 
