@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"hash/maphash"
 	"slices"
 
 	"github.com/getweir/weir"
@@ -22,6 +23,7 @@ type person struct {
 	Who   weir.Subject
 	lanes weir.Lanes
 	group int
+	has   uint64 // the kinds of identifiers that are this person's (see crowd.kind)
 }
 
 // crowd is the people that one segment is about.
@@ -30,48 +32,73 @@ type person struct {
 // record where its subject is declared, else the innermost object. A group's
 // person has the first identifier of each kind in it; every further one (a
 // second e-mail, another card) is somebody else.
+//
+// Whoever writes a text that the service stores decides how many identifiers a
+// segment has, so that what each costs must not grow with all that went before:
+// those met are found by their sums, and what a person has by bits.
 type crowd struct {
 	people []person
 	IDs    []weir.Identifier // each different identifier met
+	sums   []uint64          // of IDs' values, to compare first
+	seed   maphash.Seed      // of sums
 	owner  []int             // for each of IDs, its position in people
+	kinds  []string          // of IDs, each once; its position is its bit in person.has
 }
 
 func (c *crowd) reset() {
 	clear(c.people)
 	clear(c.IDs)
-	c.people, c.IDs, c.owner = c.people[:0], c.IDs[:0], c.owner[:0]
+	c.people, c.IDs, c.sums, c.owner, c.kinds = c.people[:0], c.IDs[:0], c.sums[:0], c.owner[:0], c.kinds[:0]
+}
+
+func (c *crowd) sum(id weir.Identifier) uint64 {
+	if c.seed == (maphash.Seed{}) {
+		c.seed = maphash.MakeSeed()
+	}
+	return maphash.String(c.seed, id.Value.Reveal())
 }
 
 // claim counts a strong identifier of a group.
 func (c *crowd) claim(id weir.Identifier, group int, lanes weir.Lanes) {
-	for i := range c.IDs {
-		if c.IDs[i].Equal(id) {
+	sum := c.sum(id)
+	for i, s := range c.sums {
+		if s == sum && c.IDs[i].Equal(id) {
 			c.people[c.owner[i]].lanes |= lanes
 			return
 		}
 	}
-	j := c.without(group, id.Kind)
+	j := c.without(group, c.kind(id.Kind))
 	if j < 0 {
 		j = len(c.people)
 		c.people = append(c.people, person{ID: id, group: group})
 	}
-	c.IDs, c.owner = append(c.IDs, id), append(c.owner, j)
+	c.give(id, j)
 	c.people[j].lanes |= lanes
 }
 
+// give makes person j the owner of an identifier.
+func (c *crowd) give(id weir.Identifier, j int) {
+	c.IDs, c.sums, c.owner = append(c.IDs, id), append(c.sums, c.sum(id)), append(c.owner, j)
+	c.people[j].has |= c.kind(id.Kind)
+}
+
+// kind gives the bit of a kind of identifier.
+func (c *crowd) kind(name string) uint64 {
+	for i, k := range c.kinds {
+		if k == name {
+			return 1 << min(i, 63)
+		}
+	}
+	c.kinds = append(c.kinds, name)
+	return 1 << min(len(c.kinds)-1, 63)
+}
+
 // without finds the person of a group that has no identifier of a kind yet.
-func (c *crowd) without(group int, kind string) int {
-next:
+func (c *crowd) without(group int, kind uint64) int {
 	for j := range c.people {
-		if c.people[j].group != group {
-			continue
+		if p := &c.people[j]; p.group == group && p.has&kind == 0 {
+			return j
 		}
-		for i, o := range c.owner {
-			if o == j && c.IDs[i].Kind == kind {
-				continue next
-			}
-		}
-		return j
 	}
 	return -1
 }
@@ -199,7 +226,7 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 		// One answer is about one customer, however many records it has: what
 		// belongs to it is remembered from record to record.
 		for _, id := range p.Owned {
-			c.IDs, c.owner = append(c.IDs, id), append(c.owner, 0)
+			c.give(id, 0)
 		}
 		defer func() {
 			for i, id := range c.IDs {
