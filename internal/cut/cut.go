@@ -184,6 +184,10 @@ func (c *Cutter) Feed(p []byte, eof bool) ([]Piece, error) {
 // More reports whether the last Feed stopped at MaxPieces.
 func (c *Cutter) More() bool { return c.more }
 
+// Rest gives what was fed and is in no piece. After an error that is everything from
+// the piece on that could not be made. It holds until the next Feed or Reset.
+func (c *Cutter) Rest() []byte { return c.view[c.start:] }
+
 // take puts p behind what is left. A rest in own is moved to its front only
 // after a piece was given out of it, so that each byte is moved once or twice,
 // however small the feeds are.
