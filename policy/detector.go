@@ -21,9 +21,10 @@ type Detector struct {
 	// Checksum names the arithmetic that the digits of a match must satisfy; "":
 	// none.
 	Checksum string
-	// Words are those of which one beside a match, or in its key, supports it.
+	// Words are those of which one in the key of a match, or shortly before it,
+	// supports it; elsewhere its confidence is one step lower. None: it needs none.
 	Words []string
-	// Confidence that a match has by itself.
+	// Confidence of a match.
 	Confidence weir.Confidence
 	// Match and NoMatch are texts in which it must find something, and must not.
 	Match, NoMatch []Example
