@@ -42,6 +42,16 @@ bench: build
 	$(BIN) bench gateway
 	$(GO) test -run '^$$' -bench . ./...
 
+## bench-peers: inspect beside Hyperscan, go-re2 and Go's regexp, on generated files and those in FILES. Needs libhyperscan-dev and a C compiler.
+FILES ?=
+bench-peers: build
+	@if ! { command -v cc && echo '#include <hs/hs.h>' | cc -E -; } >/dev/null 2>&1; then \
+		echo "Hyperscan is missing. As root: apt-get install libhyperscan-dev gcc libc6-dev"; exit 1; fi
+	cc -O2 -Wall -Wextra -o bin/hyperscan bench/hyperscan/main.c -lhs
+	$(GO) build -C bench/peers -o ../../bin/peers .
+	$(GO) run ./bench/traffic bin/traffic
+	bin/peers -weir $(BIN) -hyperscan bin/hyperscan -patterns bench/patterns.txt bin/traffic/* $(FILES)
+
 ## torture: hours of what make test does for seconds: fuzzing of every parser, many random seeds.
 TIME ?= 5m
 torture:
