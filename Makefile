@@ -4,7 +4,7 @@ GO ?= go
 export CGO_ENABLED = 0
 BIN = bin/weir
 
-.PHONY: demo test build bench bench-peers torture audit lint tools clean
+.PHONY: demo test build bench bench-peers accuracy torture audit lint tools clean
 
 ## demo: build Weir and watch it stop a stolen credential.
 demo: build
@@ -51,6 +51,12 @@ bench-peers: build
 	$(GO) build -C bench/peers -o ../../bin/peers .
 	$(GO) run ./bench/traffic bin/traffic
 	bin/peers -weir $(BIN) -hyperscan bin/hyperscan -patterns bench/patterns.txt bin/traffic/* $(FILES)
+
+## accuracy: what inspect finds of labelled bodies and of server logs, by class; docs/accuracy.md tells how to read it.
+BODIES ?= 60000
+MEGABYTES ?= 20
+accuracy:
+	ACCURACY_BODIES=$(BODIES) LOG_MEGABYTES=$(MEGABYTES) $(GO) test ./inspect -count 1 -v -run 'TestAccuracy|TestServerLogs'
 
 ## torture: hours of what make test does for seconds: fuzzing of every parser, many random seeds.
 TIME ?= 5m

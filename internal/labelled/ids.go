@@ -156,7 +156,7 @@ var ids = []id{
 			}
 		}
 	}},
-	{class: "identity.be.national_number", country: "BE", keys: "rijksregisternummer; national number; numéro national | rrn; insz; niss", checked: true, make: func(m *maker) string {
+	{class: "identity.be.nn", country: "BE", keys: "rijksregisternummer; national number; numéro national | rrn; insz; niss", checked: true, make: func(m *maker) string {
 		t := m.born()
 		s := t.Format("060102") + fmt.Sprintf("%03d", 1+m.IntN(997))
 		whole := s
@@ -266,7 +266,7 @@ var ids = []id{
 	}},
 	{class: "identity.in.pan", country: "IN", keys: "pan number; pan card | pan no; permanent account number; income tax pan", make: func(m *maker) string {
 		return m.from(capitals, 3) + "P" + m.from(capitals, 1) + fmt.Sprintf("%04d", 1+m.IntN(9998)) + m.from(capitals, 1)
-	}, wrong: func(m *maker, s string) string { return s[:3] + m.from("DEIKMNOQRSUVWXYZ", 1) + s[4:] }},
+	}, wrong: func(m *maker, s string) string { return s[:3] + m.from("DIMNOQRSUVWXYZ", 1) + s[4:] }},
 	{class: "identity.cn.resident_id", country: "CN", keys: "身份证; 身份证号; id card number | 身份证号码; resident identity number", checked: true, make: func(m *maker) string {
 		s := pick(m, []string{"110105", "310104", "440106", "330102", "510107", "420111"}) + m.born().Format("20060102") + fmt.Sprintf("%03d", 1+m.IntN(998))
 		sum := 0

@@ -69,7 +69,7 @@ func (m *maker) address() (string, *node) {
 	if p.region != "" {
 		n.with(m.key(cRegion), personal(addressClass, p.region))
 	}
-	n.with(m.key(cPostcode), runs(personal(addressClass, p.postcode)).numeric(m.chance(0.1)), m.key(cCountry), m.land.code)
+	n.with(m.key(cPostcode), runs(personal(addressClass, p.postcode, "contact.postcode")).numeric(m.chance(0.1)), m.key(cCountry), m.land.code)
 	return key, n
 }
 
@@ -238,12 +238,19 @@ func (m *maker) papers() *node {
 			if wrong == nil {
 				wrong = (*maker).off
 			}
+			if key == "personnummer" {
+				key = "person nummer" // those of Denmark have no check
+			}
 			n.with(key, runs(decoy(d.class, "wrong check or structure", wrong(m, s))).numeric(m.chance(0.1)))
 		case m.chance(0.15):
 			s = strings.NewReplacer("-", "", " ", "", ".", "", "/", "").Replace(s)
 			n.with(own(m, 2, []string{"order number", "sku", "tracking number", "reference", "invoice number", "request id", "serial number", "barcode"}), runs(decoy(d.class, "number of the system's that passes a check", s)).numeric(m.chance(0.4)))
 		default:
-			n.with(key, runs(personal(d.class, s)).numeric(m.chance(0.15)))
+			r := personal(d.class, s)
+			if key == "personnummer" { // of three countries
+				r.also = []weir.Class{"identity.se.personnummer", "identity.dk.cpr", "identity.no.fodselsnummer"}
+			}
+			n.with(key, runs(r).numeric(m.chance(0.15)))
 		}
 	}
 	m.noise(n, 1+m.IntN(3))
@@ -381,11 +388,11 @@ func (m *maker) decoy() trap {
 	case 31:
 		return trap{own(m, 1, []string{"wallet address", "contract address", "memory address", "base address"}), decoy(addressClass, "address of another kind", "0x"+m.hexes(40)), false}
 	case 32:
-		return trap{own(m, 1, []string{"lat lng", "store position", "pin"}), decoy(phoneClass, "coordinates of a shop", fmt.Sprintf("%d.%s,-%d.%s", 30+m.IntN(30), m.digits(6), m.IntN(90), m.digits(6))), false}
+		return trap{own(m, 1, []string{"store position", "shelf position", "pin"}), decoy(phoneClass, "coordinates of a shop", fmt.Sprintf("%d.%s,-%d.%s", 30+m.IntN(30), m.digits(6), m.IntN(90), m.digits(6))), false}
 	case 33:
 		return trap{own(m, 1, []string{"dimensions", "size mm", "box"}), decoy(phoneClass, "dimensions", m.digits(3)+" x "+m.digits(3)+" x 1200"), false}
 	case 34:
-		return trap{own(m, 1, []string{"price list", "amount", "revenue"}), decoy(phoneClass, "amount", "1.234.567,"+m.digits(2)), false}
+		return trap{own(m, 1, []string{"price list", "turnover", "revenue"}), decoy(phoneClass, "amount", "1.234.567,"+m.digits(2)), false}
 	case 35:
 		return trap{own(m, 1, []string{"window", "date range", "season"}), decoy(phoneClass, "range of dates", "2019-2024 / 01-12"), false}
 	case 36:

@@ -115,7 +115,7 @@ func (s *Score) add(b *Body, find Finder) error {
 			if f.Start >= l.End || f.End <= l.Start {
 				continue
 			}
-			right := f.Class == l.Class || slices.Contains(l.Also, f.Class)
+			right := f.Class == l.Class || slices.Contains(l.Also, f.Class) || f.Class.Secret() && l.Class.Secret()
 			if right && (l.Loose || f.Start == l.Start && f.End == l.End) {
 				hit, used[i] = true, true
 			} else if f.Form != weir.FormTree {

@@ -13,6 +13,7 @@ type run struct {
 	also  []weir.Class // other classes that are as right
 	like  weir.Class   // of a decoy: what it looks like
 	decoy string       // of a decoy: what it is
+	loose bool         // a finding of a part of it, or of more, is right
 }
 
 // A node is a value of a tree: a leaf, an array or an object.

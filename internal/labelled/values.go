@@ -280,7 +280,8 @@ func (m *maker) ibanPlain() string {
 		case 'A':
 			b[i] = capitals[m.IntN(26)]
 		case 'X':
-			b[i] = m.from("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", 1)[0]
+			// Letters are allowed there, and rare.
+			b[i] = m.from("01234567890123456789012345678901234567890123456789ABCDEFGHJKLMNPQRSTUV", 1)[0]
 		}
 	}
 	bban := string(b)

@@ -62,7 +62,7 @@ func (w *writer) value(n *node, key string, esc escape) {
 		w.escaped(s, e)
 		switch {
 		case r.class != "":
-			w.label(r, start, key, how, false)
+			w.label(r, start, key, how, r.loose)
 		case r.decoy != "":
 			w.body.Decoys = append(w.body.Decoys, Decoy{r.like, r.decoy, start, len(w.out), key})
 		}
