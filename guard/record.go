@@ -174,6 +174,16 @@ func (p *Pass) Close(ctx context.Context, o Outcome) {
 		g.recycle(p.scratch)
 		p.scratch = nil
 	}()
+	if !p.recorded && len(p.probed) > 0 {
+		// Nothing was released, and still the customer was asked about: that was
+		// paid for, and is to be known after a restart.
+		intent := p.entry(ledger.Intent)
+		intent.Subjects = p.probed
+		if err := g.ledger.Send(ctx, intent); err != nil {
+			g.log.Error("ledger did not take an intent", "err", err)
+		}
+		p.recorded = true
+	}
 	if o.Denial == nil {
 		o.Denial = p.stopped
 	}
