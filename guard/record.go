@@ -9,6 +9,7 @@ import (
 
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/meter"
 	"github.com/getweir/weir/policy"
 )
 
@@ -124,15 +125,33 @@ func (p *Pass) entry(kind ledger.Kind) *ledger.Entry {
 }
 
 // PassUnread records that n bytes are about to leave without being inspected,
-// where the policy declares the media type opaque on this route.
+// where the policy declares the media type opaque on this route. Where the route's
+// address names a customer, they are that customer's, and count as seen in clear.
 func (p *Pass) PassUnread(ctx context.Context, n int) *weir.Denial {
 	if stop := p.standing(); stop != nil {
 		return stop
 	}
+	var entries []*ledger.Entry
 	if !p.recorded {
 		intent := p.entry(ledger.Intent)
 		intent.Subjects = p.probed
-		if _, err := p.guard.ledger.Append(ctx, intent); err != nil {
+		entries = append(entries, intent)
+	}
+	if p.unread == 0 && p.plan.Subject.From == policy.URL && !p.failed {
+		d := meter.Demand{Subject: p.subject, Lanes: weir.Lanes(0).With(weir.Clear)}
+		if p.subject == p.own {
+			d.Lanes = weir.Lanes(0).With(weir.Own)
+		}
+		if _, over := p.guard.meter.Charge(p.guard.now(), p.plan.Accounts, [][]meter.Demand{{d}}); over != nil {
+			p.stopped = spent(over)
+			return p.stopped
+		}
+		release := p.entry(ledger.Release)
+		release.Subjects = []ledger.Taken{{Subject: d.Subject, Lanes: d.Lanes}}
+		entries = append(entries, release)
+	}
+	if len(entries) > 0 {
+		if _, err := p.guard.ledger.Append(ctx, entries...); err != nil {
 			p.stopped = p.guard.unrecordable("ledger did not take an intent", err)
 			return p.stopped
 		}

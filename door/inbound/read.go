@@ -34,7 +34,18 @@ func (a *answer) first(head *header) *refusal {
 			a.length = a.size
 		}
 		a.encoded()
-		return a.headOnly(head)
+		if trouble := a.headOnly(head); trouble != nil {
+			return trouble
+		}
+		// What goes unread may not go at all, and that can still be told.
+		if block := a.held; len(block) > 0 {
+			if a.held = nil; !a.unread(len(block)) {
+				return a.trouble
+			}
+			a.put(block)
+			a.encode()
+		}
+		return nil
 	case undecided:
 		a.fill(func(b []byte) bool { return len(b) >= sniffed || head.media != "" && notJSON(b) })
 		if a.cause != nil && len(a.held) == 0 {
