@@ -109,6 +109,9 @@ func (w *witness) live(t *testing.T, d *memDisk, serial *int) error {
 	if first == nil {
 		first = l.checkpoint()
 	}
+	if first == nil {
+		proves(t, l.Tree(), d, 2)
+	}
 	l.Close()
 	return first
 }

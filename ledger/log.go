@@ -99,6 +99,7 @@ type Log struct {
 	signed int64  // size of the last checkpoint
 	past   file   // the history file
 	pastAt int64  // its length
+	tiles  *tiles // the hashes of the tree
 	served int64  // entries in the group before
 	buf    []byte // the buffer of the group before, to be used again
 
@@ -109,6 +110,7 @@ type Log struct {
 	last    time.Time // of the last entry that was taken
 	view    view
 	newest  Checkpoint
+	note    []byte // newest as it was signed
 }
 
 // A view is what a reader may see: durable entries only.
@@ -251,10 +253,13 @@ func (l *Log) closeFiles() error {
 	if l.past != nil {
 		errs = append(errs, l.past.Close())
 	}
+	if l.tiles != nil {
+		errs = append(errs, l.tiles.close())
+	}
 	if l.lock != nil {
 		errs = append(errs, l.lock.Close())
 	}
-	l.tail, l.past, l.lock = nil, nil, nil
+	l.tail, l.past, l.tiles, l.lock = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

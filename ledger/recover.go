@@ -59,7 +59,10 @@ func (l *Log) recover() error {
 	if k == n && from.tree.size > segs[n].first {
 		unsigned = resumeAt.bytes
 	}
-	return l.settle(unsigned, segs[n].bytes)
+	if err := l.settle(unsigned, segs[n].bytes); err != nil {
+		return err
+	}
+	return l.openTiles()
 }
 
 // openHistory opens the file of all checkpoints, cuts off what a crash left of
@@ -135,6 +138,7 @@ func (l *Log) settleHistory(notes []byte, size int64) error {
 	for range 2 { // a note holds one empty line, and one separates it from the note before
 		last = last[:max(0, bytes.LastIndex(last, []byte("\n\n")))]
 	}
+	l.note = bytes.Clone(bytes.TrimLeft(notes[len(last):len(notes)-1], "\n"))
 	if _, err := l.past.WriteAt(notes[len(last):], l.pastAt-int64(len(notes)-len(last))); err != nil {
 		return err
 	}

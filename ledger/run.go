@@ -80,10 +80,15 @@ func (l *Log) commit() error {
 	}
 	g.hashing.Wait()
 	g.first = l.tree.size
+	at := v.tail.bytes - int64(len(g.buf)) // of the frames of b
 	for _, b := range g.batches {
-		for _, h := range b.leaves {
-			l.tree.push(h)
+		start := 0
+		for i, h := range b.leaves {
+			l.tiles.place(l.tree.size, at+int64(start))
+			l.tree.grow(h, l.tiles)
+			start = b.ends[i]
 		}
+		at += int64(start)
 	}
 	l.mu.Lock()
 	grown := v.grown
@@ -95,6 +100,13 @@ func (l *Log) commit() error {
 	}
 	close(g.done)
 	close(grown)
+	if l.tiles.full() {
+		if err := l.tiles.flush(); err != nil {
+			err = fmt.Errorf("%w: %w", ErrStopped, err)
+			l.stop(err)
+			return err
+		}
+	}
 	return nil
 }
 
@@ -134,8 +146,12 @@ func (l *Log) write(v *view, frames []byte) error {
 	return nil
 }
 
-// roll begins the next segment. All of the one before is durable.
+// roll begins the next segment. All of the one before is durable, and before
+// there is a next one its hashes are, too: Open goes on from there.
 func (l *Log) roll() error {
+	if err := l.tiles.sync(); err != nil {
+		return fmt.Errorf("begin segment: %w", err)
+	}
 	name := l.path(segmentName(l.tree.size))
 	f, err := l.o.disk.open(name, createWrite)
 	if err != nil {
@@ -180,6 +196,10 @@ func (l *Log) keepCheckpoint() error {
 	if err != nil {
 		return err
 	}
+	// Whoever sees the checkpoint finds the hashes that prove what is under it.
+	if err := l.tiles.flush(); err != nil {
+		return err
+	}
 	kept := append(msg, '\n')
 	if _, err := l.past.WriteAt(kept, l.pastAt); err != nil {
 		return fmt.Errorf("keep checkpoint: %w", err)
@@ -198,7 +218,7 @@ func (l *Log) keepCheckpoint() error {
 		return fmt.Errorf("publish checkpoint: %w", err)
 	}
 	l.mu.Lock()
-	l.newest = c
+	l.newest, l.note = c, msg
 	l.mu.Unlock()
 	return nil
 }

@@ -16,10 +16,20 @@ type frontier struct {
 }
 
 // push adds a leaf.
-func (f *frontier) push(h tlog.Hash) {
+func (f *frontier) push(h tlog.Hash) { f.grow(h, nil) }
+
+// grow adds a leaf, and to t, if it is not nil, every hash that tiles hold and
+// that is known from now on.
+func (f *frontier) grow(h tlog.Hash, t *tiles) {
+	if t != nil {
+		t.add(0, h)
+	}
 	i := 0
 	for ; f.size>>i&1 != 0; i++ {
 		h = tlog.NodeHash(f.roots[i], h)
+		if t != nil && (i+1)%tileHeight == 0 {
+			t.add((i+1)/tileHeight, h)
+		}
 	}
 	f.roots[i] = h
 	f.size++
