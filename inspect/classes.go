@@ -64,5 +64,5 @@ func Classes() []Class {
 			classes = append(classes, Class{r.class, r.about, r.valid[0], r.source})
 		}
 	}
-	return classes
+	return append(classes, knownClasses()...)
 }

@@ -15,6 +15,7 @@ const (
 type frame struct {
 	has     set     // meanings of keys that have a value
 	inside  set     // what holds it: mHistory, mPages, mQueries
+	parts   partSet // meanings from firstPart on of keys that it has
 	start   int32   // offset of its brace; -1: before the segment
 	object  int32   // number of the innermost object
 	wait    int32   // where its pending values begin
@@ -62,7 +63,7 @@ func (w *walk) resolve(f *frame) {
 var containers = [...]struct {
 	m     meaning
 	class weir.Class
-}{{mHistory, Viewing}, {mPages, Browsing}, {mQueries, Searches}}
+}{{mHistory, Viewing}, {mPages, Browsing}, {mQueries, Searches}, {mWish, WishList}, {mMessages, DirectMessage}, {mHousehold, HouseholdProfile}}
 
 // shaped are the keys of which an object that has a shape has one.
 var shaped = of(mWatched, mProgress, mVisited, mSearched, mOrderID)
@@ -89,7 +90,7 @@ func (w *walk) tree(t []byte, f *frame, end int) {
 	class := weir.Class("")
 	object := int(f.object)
 	for _, c := range containers {
-		if f.parent == c.m && !f.inside.has(c.m) {
+		if f.parent == c.m && !f.inside.has(c.m) && !w.within(c.m) {
 			class = c.class
 			// It belongs to whom it hangs on.
 			if on := w.frames[len(w.frames)-1]; on.kind != rootFrame {
@@ -97,12 +98,11 @@ func (w *walk) tree(t []byte, f *frame, end int) {
 			}
 		}
 	}
-	if class == "" {
-		class, object = w.knownTree(t, f, object)
-	}
 	if class == "" && f.kind == objectFrame {
 		var of meaning
-		class, of = f.shape()
+		if class, of = f.shape(); class == "" {
+			class = f.storyShape()
+		}
 		if of != mNone && f.inside.has(of) {
 			return
 		}
@@ -112,6 +112,13 @@ func (w *walk) tree(t []byte, f *frame, end int) {
 	}
 	w.r.Findings = append(w.r.Findings, weir.Finding{Class: class, Start: int(f.start), End: end, Form: weir.FormTree,
 		Confidence: weir.SureMatch, Detector: "shape", Object: object})
+}
+
+// within reports whether the array around the tree just read is reported for m: no
+// set holds that.
+func (w *walk) within(m meaning) bool {
+	on := &w.frames[len(w.frames)-1]
+	return m >= firstKnown && on.kind == arrayFrame && on.parent == m
 }
 
 // live reports whether a value of the tree t[a:b] is more than a blank. Trees that

@@ -87,7 +87,7 @@ func (r *reader) run() bool {
 			k = 0
 		}
 		quote, in := s.quote[k], s.parity[k]
-		trig := s.trig[k] | s.sign[k]
+		trig := s.trig[k] | s.sign[k] | anchored(t, off)
 		if s.slash[k]|escape != 0 {
 			r.slashed = off + 64
 			esc := escaped(s.slash[k], &escape)
@@ -223,7 +223,9 @@ func (r *reader) key(a, b, v int) bool {
 	if top.subject >= 0 {
 		r.onPath(top, a, b, v)
 	}
-	if m != mNone && (m.asks() || present.has(m)) {
+	if m >= firstPart {
+		top.parts |= 1 << (m - firstPart)
+	} else if m != mNone && (m.asks() || present.has(m)) {
 		r.take(m, v)
 	}
 	return true
@@ -349,6 +351,10 @@ func (r *reader) scalar(m meaning, p int) int {
 		r.form = weir.FormString
 		return b
 	}
+	if m >= firstKnown && r.known(m, v, span{a, b}) {
+		r.form = weir.FormString
+		return b
+	}
 	for _, c := range v {
 		if !digit(c) {
 			r.form = weir.FormString
@@ -357,7 +363,6 @@ func (r *reader) scalar(m meaning, p int) int {
 	}
 	at := span{a, b}
 	switch {
-	case m >= firstKnown && r.known(m, v, at):
 	case m >= mGeo && m <= lastRules && r.byNumber(m, v, at):
 	case m == mPhone && len(v) >= 7 && len(v) <= 15:
 		r.found(m)

@@ -110,7 +110,7 @@ func (w *walk) scan(t []byte, lo, hi int) {
 			s.mark(t, off)
 			k = 0
 		}
-		ev := s.trig[k] | s.sign[k]
+		ev := s.trig[k] | s.sign[k] | anchored(t, off)
 		if high := s.high[k]; high != 0 && w.origin == nil {
 			ev |= wide(t, off, high)
 		}
@@ -200,6 +200,9 @@ func clock(t []byte, i int) int {
 // trigger looks at t[p], within t[lo:hi], and gives where to go on; -1 where the
 // whole of t[lo:hi] has to be undone first.
 func (w *walk) trigger(t []byte, lo, hi, p int) int {
+	if end := w.secret(t, lo, hi, p); end > 0 {
+		return end
+	}
 	switch c := t[p]; {
 	case c == '@':
 		return w.email(t, lo, hi, p)

@@ -1,0 +1,124 @@
+package inspect
+
+import (
+	"math"
+	"strings"
+)
+
+// random reports whether v looks drawn at random: its bytes are many and spread,
+// not in steps (abcdef, 12345), and its letters do not follow each other as they
+// do in words.
+func random(v []byte) bool {
+	n := len(v)
+	if n < 8 {
+		return false
+	}
+	var count [256]uint16
+	distinct, steps, pairs, common := 0, 0, 0, 0
+	for i, c := range v {
+		if count[c] == 0 {
+			distinct++
+		}
+		if count[c] < math.MaxUint16 {
+			count[c]++
+		}
+		if i == 0 {
+			continue
+		}
+		if d := int(c) - int(v[i-1]); -1 <= d && d <= 1 {
+			steps++
+		}
+		if alpha(c) && alpha(v[i-1]) {
+			pairs++
+			if usual.has(v[i-1], c) {
+				common++
+			}
+		}
+	}
+	if distinct < min(n/2, 8) || steps*2 > n {
+		return false
+	}
+	// Two thirds of the pairs of letters in English text are among the usual, and a
+	// quarter of those drawn evenly; of hexadecimal digits a bit less than half.
+	if pairs >= 12 && common*100 > pairs*62 && pairs*2 > n {
+		return false
+	}
+	return entropy(&count, n) >= min(2.8, 0.7*math.Log2(float64(n)))
+}
+
+// entropy gives the bits a byte that the counts of n bytes have (C. E. Shannon, A
+// Mathematical Theory of Communication, section 6).
+func entropy(count *[256]uint16, n int) (bits float64) {
+	for _, k := range count {
+		if k > 0 {
+			p := float64(k) / float64(n)
+			bits -= p * math.Log2(p)
+		}
+	}
+	return bits
+}
+
+// pairSet is a set of pairs of letters, without case.
+type pairSet [26]uint32
+
+func (s *pairSet) has(a, b byte) bool { return s[(a|0x20)-'a']&(1<<((b|0x20)-'a')) != 0 }
+
+// usual are the commonest pairs of letters of English: a quarter of all there are.
+var usual = func() (s pairSet) {
+	for _, p := range strings.Fields("th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de " +
+		"hi ri ro ic ne ea ra ce li ch ll be ma si om ur ca el ta la ns di fo ho pe ec pr no ct us ac ot il tr " +
+		"ly nc et ut ss so rs un lo wa ge ie wh ee wi em ad ol rt po we na ul ni ts mo ow pa im mi ai sh ir su " +
+		"id os iv ia am fi ci vi pl ig tu ev ld ry mp fe bl ab gh ty op wo sa ay ex ke fr oo av ag if ap gr od " +
+		"bo sp rd do uc bu ei ov by rm ep tt oc fa ef cu rn sc gi da yo cr ey ok my ck") {
+		s[p[0]-'a'] |= 1 << (p[1] - 'a')
+	}
+	return s
+}()
+
+// placeholder reports whether v stands where a secret belongs and is none: an
+// example, a blank, a variable.
+func placeholder(v []byte) bool {
+	if len(v) == 0 || v[0] == '$' && len(v) > 1 && (v[1] == '{' || v[1] == '(') || v[0] == '<' || v[0] == '%' && v[len(v)-1] == '%' ||
+		v[0] == '{' && len(v) > 1 && v[1] == '{' || v[0] == '[' && v[len(v)-1] == ']' {
+		return true
+	}
+	same, steps, stars := 0, 0, 0
+	for i := range v {
+		if v[i] == '*' {
+			stars++
+		}
+		if i == 0 {
+			continue
+		}
+		if same++; v[i]|0x20 != v[i-1]|0x20 || v[i] == '-' {
+			same = 0
+		}
+		if steps++; v[i] != v[i-1]+1 {
+			steps = 0
+		}
+		if same >= 5 || same >= 3 && (v[i]|0x20 == 'x' || v[i] == '.') || steps >= 5 || stars >= 3 {
+			return true
+		}
+	}
+	for i := range v {
+		if words := fillers[v[i]|0x20]; words != nil {
+			for _, w := range words {
+				if len(v)-i >= len(w) && is(v[i:i+len(w)], w) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// fillers are the words that people write where a secret belongs, by their first
+// letter.
+var fillers = func() (t [256][]string) {
+	for _, w := range []string{"example", "changeme", "change_me", "change-me", "changeit", "placeholder", "your_", "your-", "yourapi", "yourtoken", "yoursecret", "yourpass", "yourkey",
+		"dummy", "redacted", "sample", "insert", "replace", "fakekey", "faketoken", "foobar", "abcdef", "123456", "qwerty", "deadbeef", "notreal", "not_real",
+		"my_secret", "mysecret", "my-secret", "mytoken", "my_token", "goeshere", "goes_here", "goes-here", "undefined", "filtered", "masked", "hidden", "removed", "secret_here"} {
+		t[w[0]] = append(t[w[0]], w)
+	}
+	return t
+}()
