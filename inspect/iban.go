@@ -7,21 +7,26 @@ const (
 	ibanMax = 34
 )
 
-// ibanLength gives the length of the country's account numbers, 0 for none (SWIFT
-// IBAN registry, ISO 13616-1; and the countries that use the form without being
+// ibanLengths has the lengths of each country's account numbers: by its two letters,
+// the one in the registry first, then the one used before or besides it (SWIFT IBAN
+// registry, ISO 13616-1; and the countries that use the form without being
 // registered).
-func ibanLength(a, b byte) int {
+var ibanLengths = func() (table [26 * 26][2]uint8) {
 	const lengths = "AD24AE23AL28AO25AT20AX18AZ28BA20BE16BF28BG22BH22BI27BJ28BL27BR29BY28CF27CG27CH21CI28CM27CR22CV25CY28CZ24DE22DJ27DK18DO28DZ26" +
 		"EE20EG29ES24FI18FK18FO18FR27GA27GB22GE22GF27GI23GL18GP27GQ27GR27GT28GW25HN28HR21HU28IE22IL23IQ23IR26IS26IT27JO30KM27KW30KZ20LB28LC32LI21LT20LU20LV21LY25" +
 		"MA28MC27MD24ME22MF27MG27MK19ML28MN20MQ27MR27MT31MU30MZ25NC27NE28NI28NL18NO15OM23PF27PK24PL28PM27PS29PT25QA29RE27RO24RS22RU33SA24SC31SD18SE24SI19SK24SM27SN28SO23ST25SV28TD27TF27TG28TL23TN24TR26" +
-		"UA29VA22VG24WF27XK20YE30YT27"
+		"BF27BI16DZ24NI32UA29VA22VG24WF27XK20YE30YT27"
 	for i := 0; i < len(lengths); i += 4 {
-		if lengths[i] == a && lengths[i+1] == b {
-			return int(lengths[i+2]-'0')*10 + int(lengths[i+3]-'0')
+		e := &table[int(lengths[i]-'A')*26+int(lengths[i+1]-'A')]
+		n := (lengths[i+2]-'0')*10 + lengths[i+3] - '0'
+		if e[0] == 0 {
+			e[0] = n
+		} else {
+			e[1] = n
 		}
 	}
-	return 0
-}
+	return table
+}()
 
 func upper(c byte) byte {
 	if 'a' <= c && c <= 'z' {
@@ -58,10 +63,19 @@ func (w *walk) iban(t []byte, lo, hi, p int) (end int, ok bool) {
 // ibanAt checks the account number that begins at t[i]: its country's length, and
 // the remainder 1 modulo 97 (ISO 13616-1, ISO/IEC 7064 MOD 97-10).
 func ibanAt(t []byte, i, hi int) (end int, ok bool) {
-	want := ibanLength(upper(t[i]), upper(t[i+1]))
-	if want == 0 {
-		return 0, false
+	for _, n := range ibanLengths[int(upper(t[i])-'A')*26+int(upper(t[i+1])-'A')] {
+		if n == 0 {
+			return 0, false
+		}
+		if end, ok = ibanOf(t, i, hi, int(n)); ok {
+			return end, true
+		}
 	}
+	return 0, false
+}
+
+// ibanOf checks an account number of so many characters.
+func ibanOf(t []byte, i, hi, want int) (end int, ok bool) {
 	var s [ibanMax]byte
 	n := 0
 	for end = i; end < hi && n < want; end++ {

@@ -57,6 +57,7 @@ type Config struct {
 type Inspector struct {
 	countries countries
 	chosen    ruleSet // the rules of the countries that were named
+	regions   []uint8 // the places of these in regions
 	least     weir.Confidence
 	walks     sync.Pool // of *walk: scratch, which carries no result over
 }
@@ -79,6 +80,9 @@ func New(c Config) (*Inspector, error) {
 		}
 		if i := slices.Index(countryNames[:], name); i >= 0 {
 			in.countries |= 1 << i
+		}
+		if i := regionOf(name); i >= 0 {
+			in.regions = append(in.regions, uint8(i))
 		}
 		for i, r := range rules {
 			if r.country == name {

@@ -238,7 +238,8 @@ func (w *walk) card(t []byte, lo, hi int, runs []run) int {
 
 // cardConfidence weighs what the check cannot: one number in ten passes it, and
 // ids of the lengths of cards abound. Groups are how cards are written; a bare
-// number needs the commonest lengths or a context.
+// number needs the commonest lengths or a context; a part of a path, or a parameter
+// whose name says nothing of a card, is an id.
 func (w *walk) cardConfidence(t []byte, lo, a, digits, groups int) weir.Confidence {
 	context := w.ctx
 	if context != mCard {
@@ -249,7 +250,7 @@ func (w *walk) cardConfidence(t []byte, lo, a, digits, groups int) weir.Confiden
 	switch {
 	case context == mCard || groups > 1 || named(context).has(&inPAN):
 		return weir.SureMatch
-	case context == mOpaque || context == mID || context == mOrderID || context == mVersion || a > lo && t[a-1] == '/':
+	case context == mOpaque || context == mID || context == mOrderID || context == mVersion || a > lo && (t[a-1] == '/' || t[a-1] == '='):
 		return weir.Unsure
 	case digits == 15 || digits == 16:
 		return weir.LikelyMatch

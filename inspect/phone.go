@@ -1,90 +1,95 @@
 package inspect
 
-import "github.com/getweir/weir"
+import (
+	"bytes"
+	"slices"
+	"strings"
 
-// callingCode gives how many of the digits are the country calling code, and how
-// long the national number after it may be (ITU-T E.164, list of assigned codes;
-// lengths by the countries' plans where they are known, else by the 15 digits
-// that E.164 section 6.2.1 allows in all).
-func callingCode(d []byte) (code, low, high int) {
-	if len(d) < 3 {
-		return 0, 0, 0
+	"github.com/getweir/weir"
+)
+
+//go:generate go run ../internal/phonegen -o plans.go
+
+// A calling is a country calling code (ITU-T E.164, list of assigned codes) and where
+// in stretches, counted in sixes, those of its numbers end.
+type calling struct {
+	code uint16
+	end  uint16
+}
+
+// A region is a country or territory, by its ISO 3166-1 alpha-2 code, with what is
+// dialled before its national numbers.
+type region struct {
+	name  string
+	code  uint16
+	trunk string
+}
+
+// regionOf gives the place in regions of the region named, -1 for none.
+func regionOf(name string) int {
+	i, ok := slices.BinarySearchFunc(regions[:], name, func(r region, n string) int { return strings.Compare(r.name, n) })
+	if !ok {
+		return -1
 	}
-	switch d[0] {
-	case '0':
-		return 0, 0, 0
-	case '1':
-		return 1, 10, 10
-	case '7':
-		return 1, 10, 10
+	return i
+}
+
+// callingCode gives how many of the digits are a calling code, and its place in
+// callings. None begins another.
+func callingCode(d []byte) (digits, at int) {
+	for n := 1; n <= min(3, len(d)); n++ {
+		if i, ok := callingAt(uint16(decimal(d[:n]))); ok && d[0] != '0' {
+			return n, i
+		}
 	}
-	switch string(d[:2]) {
-	case "20":
-		return 2, 8, 10
-	case "27":
-		return 2, 9, 10
-	case "30", "57":
-		return 2, 10, 11
-	case "31":
-		return 2, 7, 11
-	case "32":
-		return 2, 8, 9
-	case "33":
-		return 2, 9, 9
-	case "34":
-		return 2, 9, 9
-	case "36":
-		return 2, 8, 9
-	case "39":
-		return 2, 6, 12
-	case "40":
-		return 2, 9, 9
-	case "41":
-		return 2, 9, 12
-	case "43":
-		return 2, 4, 13
-	case "44":
-		return 2, 9, 10
-	case "45":
-		return 2, 8, 8
-	case "46":
-		return 2, 7, 13
-	case "47":
-		return 2, 5, 12
-	case "48":
-		return 2, 9, 10
-	case "49":
-		return 2, 6, 14
-	case "51", "56", "58", "60", "61", "62", "63", "64", "65", "66":
-		return 2, 6, 13
-	case "52":
-		return 2, 10, 11
-	case "53", "84", "90", "91", "92", "93", "94", "95", "98":
-		return 2, 6, 13
-	case "54":
-		return 2, 10, 11
-	case "55":
-		return 2, 8, 11
-	case "81":
-		return 2, 8, 13
-	case "82":
-		return 2, 5, 13
-	case "86":
-		return 2, 7, 12
+	return 0, 0
+}
+
+func callingAt(code uint16) (at int, ok bool) {
+	return slices.BinarySearchFunc(callings[:], code, func(c calling, n uint16) int { return int(c.code) - int(n) })
+}
+
+// numbering says what a national number is by the plan of its code.
+type numbering uint8
+
+const (
+	unknown  numbering = iota
+	possible           // some number has so many digits
+	assigned           // numbers that begin so have
+)
+
+// planned tells what the national number d is by the plan at callings[at] (the
+// metadata of libphonenumber: possible lengths, and for each length the first four
+// digits).
+func planned(at int, d []byte) numbering {
+	const shortest = 4
+	if len(d) < shortest || len(d) > 17 {
+		return unknown
 	}
-	// Three digits: what is not assigned is no number.
-	switch string(d[:2]) {
-	case "28", "83", "89":
-		return 0, 0, 0
+	from := 0
+	if at > 0 {
+		from = int(callings[at-1].end)
 	}
-	switch string(d[:3]) {
-	case "210", "214", "215", "217", "219", "259", "292", "293", "294", "295", "296", "384", "388", "422",
-		"693", "694", "695", "696", "697", "698", "699", "801", "802", "803", "804", "805", "806", "807",
-		"851", "854", "857", "858", "859", "871", "872", "873", "874", "875", "876", "877", "879",
-		"884", "885", "887", "889", "969", "978", "990", "997", "999":
-		return 0, 0, 0
+	lead, bit := decimal(d[:4]), 1<<(len(d)-shortest)
+	word := func(i, k int) int { return int(stretches[6*i+2*k])<<8 | int(stretches[6*i+2*k+1]) }
+	// The last stretch that begins at lead or before.
+	lo, hi := from, int(callings[at].end)
+	for lo < hi {
+		if mid := (lo + hi) / 2; word(mid, 0) <= lead {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
 	}
-	return 3, 4, 12
+	if lo > from && lead <= word(lo-1, 1) && word(lo-1, 2)&bit != 0 {
+		return assigned
+	}
+	for i := from; i < int(callings[at].end); i++ {
+		if word(i, 2)&bit != 0 {
+			return possible
+		}
+	}
+	return unknown
 }
 
 // international looks at the + at t[p] for a number in the international form, and
@@ -96,8 +101,8 @@ func (w *walk) international(t []byte, lo, hi, p int) int {
 	}
 	var buf [16]byte
 	digits := buf[:0]
-	code, low, high := 0, 0, 0
-	best, i := 0, p+1
+	code, at := 0, 0
+	best, is, i := 0, unknown, p+1
 	if i < hi && t[i] == '(' {
 		i++
 	}
@@ -113,12 +118,14 @@ func (w *walk) international(t []byte, lo, hi, p int) int {
 			break
 		}
 		if code == 0 && len(digits) >= 3 {
-			if code, low, high = callingCode(digits); code == 0 {
+			if code, at = callingCode(digits); code == 0 {
 				return i
 			}
 		}
-		if n := len(digits) - code; code > 0 && n >= low && n <= high && !(i < hi && wordByte(t[i])) && len(digits) >= 7 {
-			best = i
+		if code > 0 && len(digits) >= 7 && !(i < hi && wordByte(t[i])) {
+			if n := planned(at, digits[code:]); n >= is && n > unknown {
+				best, is = i, n
+			}
 		}
 		_, next := gap(t, i, hi)
 		if next < 0 {
@@ -129,7 +136,11 @@ func (w *walk) international(t []byte, lo, hi, p int) int {
 	if best == 0 {
 		return max(i, p+1)
 	}
-	w.emit(Phone, p, best, weir.SureMatch, false, "phone-international")
+	c := weir.LikelyMatch
+	if is == assigned || w.ctx == mPhone {
+		c = weir.SureMatch
+	}
+	w.emit(Phone, p, best, c, false, "phone-international")
 	return best
 }
 
@@ -181,7 +192,7 @@ func (w *walk) national(t []byte, lo, hi int, runs []run) int {
 	said := context == mPhone || w.nearby(t, lo, first.a) == mPhone
 	for ; digits >= 7; used-- {
 		a, b := first.a, runs[used-1].b
-		if (said || w.layout(t, lo, runs, used, digits)) && w.standsAlone(t, lo, hi, a, b) {
+		if (said || w.layout(t, lo, runs, used, digits) || w.chosenNumber(t, runs, used)) && w.standsAlone(t, lo, hi, a, b) {
 			c := weir.LikelyMatch
 			if said {
 				c = weir.SureMatch
@@ -195,6 +206,39 @@ func (w *walk) national(t []byte, lo, hi int, runs []run) int {
 		digits -= runs[used-1].len()
 	}
 	return 0
+}
+
+// chosenNumber reports whether the first runs, as many as used, are a number of a
+// region that was chosen, in groups with the same separator, and with the trunk
+// prefix where there is one.
+func (w *walk) chosenNumber(t []byte, runs []run, used int) bool {
+	if len(w.in.regions) == 0 || used < 2 || used < len(runs) && runs[used].sep == runs[used-1].sep || runs[0].sep != 0 && runs[0].sep == runs[1].sep {
+		return false
+	}
+	d := w.plain[:0]
+	for i, r := range runs[:used] {
+		if i > 1 && r.sep != runs[1].sep && runs[1].sep != ')' {
+			return false
+		}
+		if r.sep == '.' && len(d) == 0 {
+			return false
+		}
+		d = append(d, t[r.a:r.b]...)
+	}
+	for _, i := range w.in.regions {
+		r := &regions[i]
+		national := d
+		if r.trunk != "" && r.code != 1 {
+			if !bytes.HasPrefix(d, []byte(r.trunk)) {
+				continue
+			}
+			national = d[len(r.trunk):]
+		}
+		if at, ok := callingAt(r.code); ok && planned(at, national) == assigned {
+			return true
+		}
+	}
+	return false
 }
 
 // maxGroups is into how many groups a phone number is divided at most.

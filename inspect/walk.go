@@ -429,7 +429,7 @@ var spokenEndings = func() tailSet {
 var spoken = map[string]meaning{
 	"call": mPhone, "dial": mPhone, "ring": mPhone, "sms": mPhone, "callback": mPhone, "tél": mPhone, "anrufen": mPhone,
 	"llame": mPhone, "ligue": mPhone, "appelez": mPhone,
-	"credit": mCard, "debit": mCard, "karte": mCard, "carte": mCard, "cartão": mCard,
+	"credit": mCard, "debit": mCard, "cc": mCard, "ccn": mCard, "karte": mCard, "carte": mCard, "cartão": mCard,
 	"client": mNone, "from": mIP, "host": mIP, "peer": mIP,
 	"block": mOpaque, "ticket": mOpaque, "invoice": mOpaque, "parcel": mOpaque, "shipment": mOpaque, "transaction": mOpaque, "job": mOpaque, "pid": mOpaque,
 	"release": mVersion, "oid": mVersion,
