@@ -97,6 +97,7 @@ type ruleTable struct {
 	alone   [maxDigits + 1]ruleSet  // those that write one run of so many digits and count alone
 	any     [maxDigits + 1]ruleSet  // those that have so many digits, however written
 	shapes  []shape
+	begins  [2][256]uint64 // those that the kinds of the first and the next four bytes allow
 	phrases map[string]meaning
 	sets    []ruleSet // by meaning, from mRules on
 }
@@ -147,6 +148,7 @@ func (x *ruleTable) form(i uint8, form string, alone bool) {
 	}
 	if strings.ContainsAny(form, "AN") {
 		x.shapes = append(x.shapes, shape{form, i, alone})
+		x.begin(form, 1<<min(len(x.shapes)-1, 63))
 		return
 	}
 	l := layout{rule: i, alone: alone}
@@ -171,6 +173,62 @@ func (x *ruleTable) form(i uint8, form string, alone bool) {
 	if alone && groups == 0 {
 		x.alone[n] |= 1 << i
 	}
+}
+
+// begin notes for which first bytes a shape is worth a look.
+func (x *ruleTable) begin(form string, bit uint64) {
+	for half := range x.begins {
+		for kinds := range x.begins[half] {
+			fit := true
+			for k := range 4 {
+				if i := 4*half + k; i < len(form) {
+					switch kind := byte(kinds >> (2 * k) & 3); form[i] {
+					case 'd':
+						fit = fit && kind == digitKind
+					case 'A':
+						fit = fit && kind == alphaKind
+					case 'N':
+						fit = fit && kind != otherKind
+					default:
+						fit = fit && kind == otherKind
+					}
+				}
+			}
+			if fit {
+				x.begins[half][kinds] |= bit
+			}
+		}
+	}
+}
+
+// Kinds of bytes, of which four have room in one.
+const (
+	otherKind = iota
+	digitKind
+	alphaKind
+)
+
+// kindOf is the kind of each byte.
+var kindOf = func() (kinds [256]byte) {
+	for c := range kinds {
+		switch {
+		case digit(byte(c)):
+			kinds[c] = digitKind
+		case alpha(byte(c)):
+			kinds[c] = alphaKind
+		}
+	}
+	return kinds
+}()
+
+// shapesAt gives the shapes that t[a:hi] may begin with: by their place, all from
+// the 63rd on as one.
+func (x *ruleTable) shapesAt(t []byte, a, hi int) uint64 {
+	var kinds [2]byte
+	for i, c := range t[a:min(a+8, hi)] {
+		kinds[i>>2] |= kindOf[c] << (2 * (i & 3))
+	}
+	return x.begins[0][kinds[0]] & x.begins[1][kinds[1]]
 }
 
 // named gives the rules that a meaning names.
@@ -359,7 +417,12 @@ func (w *walk) lettered(t []byte, lo, hi, from, to int) (end int, ok bool) {
 func (w *walk) letteredAt(t []byte, lo, hi, a int) (end int, ok bool) {
 	var best weight
 	var rule uint8
-	for _, s := range ruleTab.shapes {
+	set := ruleTab.shapesAt(t, a, hi)
+	for i := bits.TrailingZeros64(set); i < len(ruleTab.shapes); i++ {
+		if set>>min(i, 63)&1 == 0 {
+			continue
+		}
+		s := ruleTab.shapes[i]
 		b := a + len(s.text)
 		if b > hi || b < hi && alnum(t[b]) || !fits(s.text, t[a:b]) {
 			continue

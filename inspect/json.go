@@ -214,7 +214,7 @@ func (r *reader) key(a, b, v int) bool {
 	if top.kind != objectFrame {
 		return false
 	}
-	m := r.keys.of(r.t, a, b)
+	m := r.keys.of(r.t, a, b, look)
 	if a < r.slashed && bytes.IndexByte(r.t[a:b], '\\') >= 0 {
 		m = means(r.fold(r.t, a, b, foldJSON))
 		r.origin = nil

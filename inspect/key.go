@@ -178,32 +178,37 @@ const (
 	longBits  = 9
 )
 
-// of gives what means gives for b[i:j].
-func (c *meanings) of(b []byte, i, j int) meaning {
+// of gives what find gives for b[i:j]; find has no other arguments, and is the same
+// for all that the table is asked for, or for all of a kind.
+func (c *meanings) of(b []byte, i, j int, find func([]byte) meaning) meaning {
 	n := j - i
 	if uint(n-1) >= 32 || j > len(b) || i < 0 {
-		return means(b[i:j])
+		return find(b[i:j])
 	}
 	const p, q = 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f
-	if n <= 16 {
-		var last uint64
-		first := word(b, i, min(n, 8))
-		if n > 8 {
-			last = binary.LittleEndian.Uint64(b[j-8:])
+	if n <= 16 && j >= 16 {
+		// The last eight, and those before, without what comes before the key.
+		last := binary.LittleEndian.Uint64(b[j-8:j]) >> uint(max(64-8*n, 0))
+		first := binary.LittleEndian.Uint64(b[j-16:j]) >> uint(128-8*n)
+		if n <= 8 {
+			first = 0
 		}
 		e := &c.short[((first^bits.RotateLeft64(last, 29))*p+uint64(n)*q)>>(64-shortBits)]
 		if e.first == first && e.last == last && int(e.n) == n {
 			return e.m
 		}
-		e.first, e.last, e.n, e.m = first, last, uint8(n), look(b[i:j])
+		e.first, e.last, e.n, e.m = first, last, uint8(n), find(b[i:j])
 		return e.m
+	}
+	if n < 16 {
+		return find(b[i:j])
 	}
 	k := [4]uint64{binary.LittleEndian.Uint64(b[i:]), binary.LittleEndian.Uint64(b[i+8:]), binary.LittleEndian.Uint64(b[j-16:]), binary.LittleEndian.Uint64(b[j-8:])}
 	e := &c.long[((k[0]^bits.RotateLeft64(k[1], 29)^bits.RotateLeft64(k[2], 47)^k[3])*p+uint64(n)*q)>>(64-longBits)]
 	if e.k == k && int(e.n) == n {
 		return e.m
 	}
-	e.k, e.n, e.m = k, uint8(n), look(b[i:j])
+	e.k, e.n, e.m = k, uint8(n), find(b[i:j])
 	return e.m
 }
 
@@ -213,18 +218,6 @@ func look(key []byte) meaning {
 		return mNone
 	}
 	return means(key)
-}
-
-// word gives the n bytes of b[i:], up to eight, as a number.
-func word(b []byte, i, n int) uint64 {
-	if i+8 <= len(b) {
-		return binary.LittleEndian.Uint64(b[i:]) & (^uint64(0) >> (64 - 8*n))
-	}
-	var x uint64
-	for k, c := range b[i : i+n] {
-		x |= uint64(c) << (8 * k)
-	}
-	return x
 }
 
 // A tailSet holds the last three letters that the words of keys can have, five bits

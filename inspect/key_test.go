@@ -37,7 +37,7 @@ func TestMeaningsAgree(t *testing.T) {
 		for _, after := range []string{"", strings.Repeat(`":"x`, 20)} {
 			body := []byte(`{"` + key + after)
 			for range 2 {
-				if got, want := c.of(body, 2, 2+len(key)), means([]byte(key)); got != want {
+				if got, want := c.of(body, 2, 2+len(key), look), means([]byte(key)); got != want {
 					t.Fatalf("%q: got %d, want %d", key, got, want)
 				}
 			}

@@ -31,7 +31,8 @@ type walk struct {
 	blanks  []span // trees known to hold blanks only, apart and in order
 	objects int
 
-	keys  meanings
+	keys  meanings       // of the keys of JSON
+	said  meanings       // of the words beside numbers
 	plain [maxPlain]byte // a number being checked
 	sheet sheet          // of the text being read
 	outer sheet          // of the JSON that it is a string of
@@ -331,7 +332,6 @@ const besideMax = 40
 func (w *walk) beside(t []byte, lo, a int) meaning {
 	lo = min(max(lo, w.last), a) // a word of another finding says nothing of this one
 	floor := max(lo, a-besideMax)
-	var buf [besideMax]byte
 	var ends [3]int // of the words to the right, the nearest to the left first
 	words, next := 0, -1
 	held := mNone // said by a word that the one to its left may turn
@@ -368,51 +368,86 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 		}
 		// With the words to its right, the most first.
 		for k := words - 1; k > 0; k-- {
-			if !spokenEndings.may(t[ends[k]-3 : ends[k]]) {
-				continue
-			}
-			n := copy(buf[:], t[i:ends[k]])
-			for j, c := range buf[:n] {
-				switch {
-				case c-'A' < 26:
-					buf[j] = c + 0x20
-				case !wordByte(c):
-					buf[j] = '_'
-				}
-			}
-			if m := phrases[string(buf[:n])]; m == mBirth || m >= mGeo && m <= lastRules {
+			if m := w.said.of(t, i, ends[k], sayPhrase); m != mNone {
 				return m
 			}
 		}
 		if held != mNone {
 			return held
 		}
-		if end-i >= 3 && !spokenEndings.may(t[end-3:end]) {
-			continue
-		}
-		n := copy(buf[:], t[i:end])
-		for k, c := range buf[:n] {
-			if c-'A' < 26 {
-				buf[k] = c + 0x20
-			}
-		}
-		if m, ok := spoken[string(buf[:n])]; ok {
-			return m
-		}
-		switch m := phrases[string(buf[:n])]; m {
-		case mPhone, mCard, mIP, mVersion, mBirth:
-			return m
-		case mID:
+		switch m := w.said.of(t, i, end, sayWord); m {
+		case mNone:
+		case mSilent:
+			return mNone
+		case mHeld:
 			held = mOpaque
-		case mOpaque, mOrders, mOrderID:
-			return mOpaque
 		default:
-			if m >= mGeo && m <= lastRules {
-				return m
-			}
+			return m
 		}
 	}
 	return held
+}
+
+// What a word beside a number may say that no key does, and that beside keeps to
+// itself.
+const (
+	mSilent meaning = 254 + iota // nothing, and neither do the words before it
+	mHeld                        // mOpaque, unless the word before it turns it
+)
+
+// sayPhrase gives what several words beside a number say together, if that is
+// something.
+func sayPhrase(v []byte) meaning {
+	if len(v) < 3 || len(v) > besideMax || !spokenEndings.may(v[len(v)-3:]) {
+		return mNone
+	}
+	var buf [besideMax]byte
+	n := copy(buf[:], v)
+	for j, c := range buf[:n] {
+		switch {
+		case c-'A' < 26:
+			buf[j] = c + 0x20
+		case !wordByte(c):
+			buf[j] = '_'
+		}
+	}
+	if m := phrases[string(buf[:n])]; m == mBirth || m >= mGeo && m <= lastRules {
+		return m
+	}
+	return mNone
+}
+
+// sayWord gives what a word beside a number says.
+func sayWord(v []byte) meaning {
+	if len(v) > besideMax || len(v) >= 3 && !spokenEndings.may(v[len(v)-3:]) {
+		return mNone
+	}
+	var buf [besideMax]byte
+	n := copy(buf[:], v)
+	for k, c := range buf[:n] {
+		if c-'A' < 26 {
+			buf[k] = c + 0x20
+		}
+	}
+	if m, ok := spoken[string(buf[:n])]; ok {
+		if m == mNone {
+			return mSilent
+		}
+		return m
+	}
+	switch m := phrases[string(buf[:n])]; m {
+	case mPhone, mCard, mIP, mVersion, mBirth:
+		return m
+	case mID:
+		return mHeld
+	case mOpaque, mOrders, mOrderID:
+		return mOpaque
+	default:
+		if m >= mGeo && m <= lastRules {
+			return m
+		}
+	}
+	return mNone
 }
 
 // spokenEndings are the endings of all words that beside looks for.
