@@ -171,12 +171,14 @@ func headers(b []byte) (out []Piece) {
 // A maker draws one body.
 type maker struct {
 	*rand.Rand
-	half  Half
-	land  *land
-	cat   *people.Catalogue
-	local bool // keys in the country's language
-	style style
-	now   int64 // seconds since 1970
+	half    Half
+	land    *land
+	cat     *people.Catalogue
+	local   bool // keys in the country's language
+	style   style
+	now     int64 // seconds since 1970
+	trees   bool  // the format has objects
+	oneLine bool  // the format has no room for line breaks in a value
 }
 
 // New draws the body of a seed.

@@ -23,11 +23,13 @@ const (
 
 // records draws a few records of one kind.
 func (m *maker) records(f Format) []*node {
-	kinds := []func() *node{m.customer, m.customer, m.payment, m.catalogueEntry, m.catalogueEntry, m.telemetry, m.papers, m.papers, m.papers, m.papers, m.secrets, m.secrets, m.household}
+	kinds := []func() *node{m.customer, m.customer, m.payment, m.catalogueEntry, m.catalogueEntry, m.telemetry, m.papers, m.papers, m.papers, m.papers, m.secrets, m.secrets, m.household, m.household}
 	switch f {
 	case JSON, NDJSON, SSE, CSV, TSV, HTML:
 		kinds = append(kinds, m.order, m.order, m.viewing, m.browsing, m.search, m.message)
 	}
+	m.trees = f == JSON || f == NDJSON || f == SSE
+	m.oneLine = !m.trees
 	kind := pick(m, kinds)
 	var out []*node
 	for range 1 + m.IntN(4) {
@@ -90,7 +92,9 @@ func (m *maker) customer() *node {
 	}
 	if m.chance(0.5) {
 		s := m.birthDate()
-		n.with(m.key(cBirth), runs(personal(birthClass, s)).numeric(m.chance(0.2)))
+		r := personal(birthClass, s)
+		r.loose = strings.Contains(s, "T") // the day, with or without the time
+		n.with(m.key(cBirth), runs(r).numeric(m.chance(0.2)))
 	}
 	if m.chance(0.6) {
 		k, a := m.address()
@@ -295,6 +299,9 @@ func (m *maker) catalogueEntry() *node {
 func (m *maker) noise(n *node, k int) {
 	for range k {
 		c := m.decoy()
+		if strings.HasPrefix(c.key, "order ") && n.names() {
+			continue // an order's number beside a name makes an order
+		}
 		if !n.has(c.key) {
 			v := runs(c.run)
 			if c.bare {
@@ -303,6 +310,16 @@ func (m *maker) noise(n *node, k int) {
 			n.with(c.key, v)
 		}
 	}
+}
+
+// names reports whether a person is named in an object.
+func (n *node) names() bool {
+	for _, kid := range n.kids {
+		if !kid.tree && kid.runs[0].class == nameClass {
+			return true
+		}
+	}
+	return false
 }
 
 func (n *node) has(key string) bool {

@@ -26,6 +26,7 @@ type node struct {
 	tree bool // not a leaf
 
 	class weir.Class // of a tree: it is personal as a whole
+	loose bool       // of a tree: a finding of a part of it is as right
 	shape weir.Class // of a leaf: the class of its tree, where the format has no trees
 }
 

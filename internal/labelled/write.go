@@ -98,7 +98,7 @@ func (w *writer) write(records []*node) {
 	case SSE:
 		w.events(records)
 	case CSV:
-		w.table(records, ",")
+		w.table(records, pick(w.maker, []string{",", ",", ";"}))
 	case TSV:
 		w.table(records, "\t")
 	case HTML:
@@ -172,7 +172,7 @@ func (w *writer) json(n *node, key string, indent int) {
 	}
 	w.put(shut)
 	if n.class != "" {
-		w.body.Labels = append(w.body.Labels, Label{Class: n.class, Start: start, End: len(w.out), Key: key})
+		w.body.Labels = append(w.body.Labels, Label{Class: n.class, Start: start, End: len(w.out), Key: key, Loose: n.loose})
 	}
 }
 
