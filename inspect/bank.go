@@ -31,8 +31,8 @@ var gbSortCode = rule{
 	class: BankAccount, country: "GB",
 	source:  "Pay.UK, Vocalink: Validating account numbers",
 	keys:    "sort_code sortcode bank_sort_code sort_codes",
-	forms:   "dd-dd-dd|dddddd|dd dd dd",
-	valid:   []string{"12-34-56", "123456"},
+	forms:   "dd-dd-dd|dd dd dd",
+	valid:   []string{"12-34-56", "12 34 56"},
 	invalid: []string{"000000", "12345", "1234567"},
 	check: func(v []byte) proof {
 		if len(v) != 6 || !digits(v) || uniform(v) {
@@ -50,7 +50,7 @@ var bankAccount = rule{
 	keys: "bank_account bank_account_number bank_account_no bank_acct bank_acct_number bankaccount bankaccountnumber bank_account_num iban_or_account direct_debit_account kontonummer konto_nummer kontonr numero_de_compte numéro_de_compte " +
 		"numero_compte numero_de_cuenta numero_cuenta número_de_cuenta cuenta_bancaria conto_corrente numero_conto conta_bancaria conta_corrente numero_da_conta rekeningnummer numer_konta numer_rachunku clabe 口座番号 银行账号 银行卡号 계좌번호",
 	forms:   "dddddddd|ddddddddd|dddddddddd|ddddddddddd|dddddddddddd",
-	valid:   []string{"12345678", "000123456789", "12 3456 7890"},
+	valid:   []string{"12345678", "000123456789"},
 	invalid: []string{"123", "00000000", "ba_1234567"},
 	check: func(v []byte) proof {
 		if len(v) < 4 || len(v) > 20 || !digits(v) || uniform(v) {

@@ -41,7 +41,7 @@ const (
 // Phrases that name numbers of several countries.
 const (
 	taxKeys      = "tax_id tax_identification_number tax_number tax_no taxid tin fiscal_number"
-	nationalKeys = "national_id national_id_number national_identity_number nationalid national_identification_number national_insurance_id identity_number identity_no id_number id_no person_number personal_id personal_number document_number documento documento_de_identidad"
+	nationalKeys = "national_id national_id_number national_identity_number nationalid national_identification_number national_insurance_id identity_number identity_no id_number id_no person_number personal_id personal_number documento documento_de_identidad"
 )
 
 // rules are all rules, in the order in which Classes lists them. There are 64 at
@@ -290,87 +290,107 @@ func (c weight) over(d weight) bool {
 // identified gives the rule that fits the first runs, as many as used, best.
 func (w *walk) identified(t []byte, lo, hi int, runs []run, used, n int) (best weight, rule uint8, ok bool) {
 	x := ruleTab
+	if w.ctxVetoes() {
+		return best, 0, false
+	}
+	lengths, seps := uint64(0), uint64(0)
+	if used > 1 {
+		if lengths, seps, ok = divided(t, runs[:used]); !ok {
+			return best, 0, false
+		}
+	}
+	// Which rules write it so: those of the layout, and by its key any.
+	var so, alone ruleSet
+	for _, l := range x.layouts[n] {
+		if l.lengths == lengths && l.seps == seps {
+			so |= 1 << l.rule
+			if l.alone {
+				alone |= 1 << l.rule
+			}
+		}
+	}
+	if so |= named(w.ctx) & x.any[n]; so == 0 {
+		return best, 0, false
+	}
 	said := named(w.ctx)
 	if said == 0 {
 		said = named(w.nearby(t, lo, runs[0].a))
 	}
-	said &= x.any[n]
-	veto := w.vetoes()
-	if veto && said == 0 {
-		return best, 0, false
-	}
-	open := x.any[n] & w.in.chosen
-	if used == 1 {
-		open |= x.alone[n]
-	} else {
-		open = x.any[n]
-	}
-	if said|open == 0 && w.in.least > weir.Unsure {
-		return best, 0, false
-	}
+	said &= so
 	a, b := runs[0].a, runs[used-1].b
-	if said == 0 && (runs[0].sep != 0 && (used == 1 && runs[0].sep != ' ' || used > 1 && runs[0].sep == runs[1].sep) || used < len(runs) && (used == 1 && runs[used].sep != ' ' || runs[used].sep == runs[used-1].sep)) {
-		return best, 0, false // a part of a longer row of numbers
+	if said == 0 && (w.vetoes() || so&w.in.chosen|alone == 0 && w.in.least > weir.Unsure || inRow(runs, used)) {
+		return best, 0, false
 	}
 	v := w.plain[:0]
-	var lengths, seps uint64
-	for i, r := range runs[:used] {
+	for _, r := range runs[:used] {
 		v = append(v, t[r.a:r.b]...)
-		if used > 1 {
-			lengths |= uint64(min(r.len(), 15)) << (4 * i)
-		}
-		if i > 0 {
-			seps |= uint64(t[r.a-1]) << (8 * (i - 1))
-			if r.a-1 != runs[i-1].b {
-				seps = 1 // more than one separator: no layout
-			}
-		}
 	}
-	consider := func(i uint8, alone bool) {
-		r := rules[i]
+	ok = false
+	for s := so; s != 0; s &= s - 1 {
+		i := uint8(bits.TrailingZeros64(uint64(s)))
+		r, one := rules[i], ruleSet(1)<<i
 		p := r.check(v)
 		if p == refuted {
-			return
+			continue
 		}
 		c := weight{weir.Unsure, p == checked}
-		in := func(s ruleSet) bool { return s&(1<<i) != 0 }
-		alone = alone && (c.checked || !r.checked)
+		stands := alone&one != 0 && (c.checked || !r.checked)
 		switch {
-		case in(said), alone && in(w.in.chosen):
+		case said&one != 0, stands && w.in.chosen&one != 0:
 			c.confidence = weir.SureMatch
-		case alone, in(w.in.chosen) && (c.checked || !r.checked && used > 1):
+		case stands, w.in.chosen&one != 0 && (c.checked || !r.checked && used > 1):
 			c.confidence = weir.LikelyMatch
 		}
 		if c.confidence >= w.in.least && (!ok || c.over(best)) {
 			best, rule, ok = c, i, true
 		}
 	}
-	for _, l := range x.layouts[n] {
-		if l.lengths == lengths && l.seps == seps {
-			consider(l.rule, l.alone)
-		}
-	}
-	if !ok {
-		for s := said; s != 0; s &= s - 1 {
-			consider(uint8(bits.TrailingZeros64(uint64(s))), false)
-		}
-	}
-	if ok && !w.standsAlone(t, lo, hi, a, b) {
-		ok = false
-	}
-	return best, rule, ok
+	return best, rule, ok && w.standsAlone(t, lo, hi, a, b)
 }
 
-// vetoes reports whether what the key says of the value is that it is none of a
-// rule's numbers.
-func (w *walk) vetoes() bool {
+// divided gives how the runs divide a number: the lengths of the groups, and what
+// stands between them. There is one separator between two groups.
+func divided(t []byte, runs []run) (lengths, seps uint64, ok bool) {
+	for i, r := range runs {
+		if i > 0 {
+			if r.a-1 != runs[i-1].b {
+				return 0, 0, false
+			}
+			seps |= uint64(t[r.a-1]) << (8 * (i - 1))
+		}
+		if r.len() > 15 {
+			return 0, 0, false
+		}
+		lengths |= uint64(r.len()) << (4 * i)
+	}
+	return lengths, seps, true
+}
+
+// inRow reports whether the first runs, as many as used, are a part of a longer row
+// of numbers.
+func inRow(runs []run, used int) bool {
+	before, after := runs[0].sep, byte(0)
+	if used < len(runs) {
+		after = runs[used].sep
+	}
+	if used == 1 {
+		return before != 0 && before != ' ' || after != 0 && after != ' '
+	}
+	return before != 0 && before == runs[1].sep || after != 0 && after == runs[used-1].sep
+}
+
+// ctxVetoes reports whether the key of the value says that it is none of a rule's
+// numbers; vetoes, whether the words beside it do.
+func (w *walk) ctxVetoes() bool {
 	switch w.ctx {
 	case mPhone, mOpaque, mOrderID, mVersion, mIP, mBirth:
 		return true
-	case mNone, mText:
-		return w.near == mPhone || w.near == mOpaque || w.near == mVersion
 	}
 	return false
+}
+
+func (w *walk) vetoes() bool {
+	return w.near == mPhone || w.near == mOpaque || w.near == mVersion
 }
 
 // nearby gives what the words before the numbers that begin at t[a] say. They are
@@ -395,7 +415,8 @@ const (
 // lettered looks for a number of a rule, of letters and digits, whose bytes lie
 // around t[from:to], a run of letters and digits. It gives its end.
 func (w *walk) lettered(t []byte, lo, hi, from, to int) (end int, ok bool) {
-	if to-from > 18 {
+	const small = 9 // a longer one with small letters is a hash, unless its key says
+	if to-from > 18 || to-from > small && named(w.ctx) == 0 && hasSmall(t[from:to]) {
 		return 0, false
 	}
 	start := from
@@ -411,6 +432,15 @@ func (w *walk) lettered(t []byte, lo, hi, from, to int) (end int, ok bool) {
 			start--
 		}
 	}
+}
+
+func hasSmall(v []byte) bool {
+	for _, c := range v {
+		if c-'a' < 26 {
+			return true
+		}
+	}
+	return false
 }
 
 // letteredAt looks for a number of a rule that begins at t[a].
@@ -438,13 +468,13 @@ func (w *walk) letteredAt(t []byte, lo, hi, a int) (end int, ok bool) {
 		if said == 0 {
 			w.nearKnown = false
 			said = named(w.nearby(t, lo, a))
-			w.nearKnown = false
+			w.nearKnown = false // of another place than that of the runs
 		}
 		c := weight{weir.Unsure, p == checked}
 		switch alone := s.alone && !small && (c.checked || !r.checked); {
 		case in(said):
 			c.confidence = weir.SureMatch
-		case w.vetoes():
+		case w.ctxVetoes() || w.near == mOpaque || w.near == mVersion:
 		case alone && in(w.in.chosen):
 			c.confidence = weir.SureMatch
 		case alone, in(w.in.chosen) && !small:

@@ -5,7 +5,7 @@ var chAHV = rule{
 	class: "identity.ch.ahv", country: "CH", checked: true,
 	about:   "a social security number of Switzerland (AHV number), checked",
 	source:  "AHVV art. 133; GS1 General Specifications section 7.9 (check digit)",
-	keys:    "ahv avs ahv_nummer ahv_nr ahvnr ahv_number ahvn_13 navs_13 numero_avs numéro_avs avs_number numero_ahv oasi_number sozialversicherungsnummer swiss_ssn",
+	keys:    "ahv avs ahv_nummer ahv_nr ahvnr ahv_number ahvn_13 navs_13 numero_avs numéro_avs avs_number numero_ahv oasi_number sozialversicherungsnummer swiss_ssn social_security_number social_security_no " + nationalKeys,
 	forms:   "ddd.dddd.dddd.dd!|ddddddddddddd!|ddd dddd dddd dd!",
 	valid:   []string{"756.9217.0769.85", "7569217076985", "756.1234.5678.97"},
 	invalid: []string{"756.9217.0769.84", "757.9217.0769.85", "756921707698"},

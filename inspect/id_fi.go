@@ -6,7 +6,7 @@ var fiHETU = rule{
 	class: "identity.fi.hetu", country: "FI", checked: true,
 	about:   "a personal identity code of Finland: a day of birth, checked",
 	source:  "Valtioneuvoston asetus väestötietojärjestelmästä 128/2010 2 §; 690/2022 (signs of the century)",
-	keys:    "hetu henkilötunnus henkilotunnus personal_identity_code finnish_ssn sosiaaliturvatunnus personbeteckning",
+	keys:    "hetu henkilötunnus henkilotunnus personal_identity_code finnish_ssn sosiaaliturvatunnus personbeteckning social_security_number social_security_no " + nationalKeys,
 	forms:   "dddddd-dddN!|ddddddAdddN!",
 	valid:   []string{"131052-308T", "010594Y9032", "120464-126J", "131052A308T"},
 	invalid: []string{"131052-308U", "321052-308T", "131352-308T", "131052G308T", "131052-308"},

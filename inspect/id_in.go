@@ -6,7 +6,7 @@ var inAadhaar = rule{
 	class: "identity.in.aadhaar", country: "IN", checked: true,
 	about:   "an Aadhaar number of India, checked",
 	source:  "UIDAI, A UID Numbering Scheme (2010): Verhoeff's check",
-	keys:    "aadhaar aadhar adhaar aadhaar_number aadhaar_no aadhar_number aadhar_no aadhaar_card aadhaar_id uidai uidai_number आधार",
+	keys:    "aadhaar aadhar adhaar aadhaar_number aadhaar_no aadhar_number aadhar_no aadhaar_card aadhaar_id uidai uidai_number आधार " + nationalKeys,
 	forms:   "dddd dddd dddd|dddd-dddd-dddd|dddddddddddd",
 	valid:   []string{"2341 2341 2346", "234123412346", "9999 4105 7058"},
 	invalid: []string{"2341 2341 2347", "1341 2341 2346", "222222222222", "23412341234"},

@@ -7,7 +7,7 @@ var itCodiceFiscale = rule{
 	class: "identity.it.codice_fiscale", country: "IT", checked: true,
 	about:   "a tax code of Italy (codice fiscale), checked",
 	source:  "Decreto del Ministero delle finanze 23 dicembre 1976",
-	keys:    "codice_fiscale codicefiscale cod_fiscale cf fiscal_code tax_code " + taxKeys,
+	keys:    "codice_fiscale codicefiscale cod_fiscale cf fiscal_code tax_code " + taxKeys + " " + nationalKeys,
 	forms:   "AAAAAANNANNANNNA!",
 	valid:   []string{"RSSMRA85T10A562S", "BNCLRA80A41H501D"},
 	invalid: []string{"RSSMRA85T10A562T", "RSSMRA85F10A562S", "RSSMRA85T32A562S", "RSSMRA85T10A562"},

@@ -6,7 +6,7 @@ var mxCURP = rule{
 	class: "identity.mx.curp", country: "MX", checked: true,
 	about:   "a population registry code of Mexico (CURP): a day of birth, a known state, checked",
 	source:  "RENAPO, Instructivo normativo para la asignación de la CURP (DOF 18 October 2021)",
-	keys:    "curp clave_curp clave_unica curp_number",
+	keys:    "curp clave_curp clave_unica curp_number " + nationalKeys,
 	forms:   "AAAAddddddAAAAAANd!",
 	valid:   []string{"HEGG560427MVZRRL04", "BOXW310820HNERXN09"},
 	invalid: []string{"HEGG560427MVZRRL05", "HEGG561327MVZRRL04", "HEGG560427QVZRRL04", "HEGG560427MXXRRL04"},

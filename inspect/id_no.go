@@ -6,7 +6,7 @@ var noFodselsnummer = rule{
 	class: "identity.no.fodselsnummer", country: "NO", checked: true,
 	about:   "a birth or D number of Norway: a day of birth, checked twice",
 	source:  "Folkeregisterforskriften § 2-2-1; Skatteetaten, fødselsnummer (modulus 11)",
-	keys:    "fodselsnummer fødselsnummer foedselsnummer fodselsnr fødselsnr fnr personnummer d_nummer dnummer norwegian_national_id",
+	keys:    "fodselsnummer fødselsnummer foedselsnummer fodselsnr fødselsnr fnr personnummer d_nummer dnummer norwegian_national_id " + nationalKeys,
 	forms:   "ddddddddddd|dddddd ddddd!",
 	valid:   []string{"01010750160", "010107 50160", "15021951940"},
 	invalid: []string{"01010750161", "01130750160", "32010750160", "0101075016"},

@@ -6,7 +6,7 @@ var plPESEL = rule{
 	class: "identity.pl.pesel", country: "PL", checked: true,
 	about:   "a PESEL of Poland: a day of birth, checked",
 	source:  "Ustawa o ewidencji ludności (2010) art. 15; weights 1 3 7 9",
-	keys:    "pesel numer_pesel nr_pesel pesel_number numer_ewidencyjny",
+	keys:    "pesel numer_pesel nr_pesel pesel_number numer_ewidencyjny " + nationalKeys,
 	forms:   "ddddddddddd",
 	valid:   []string{"44051401359", "02070803628", "90010112349"},
 	invalid: []string{"44051401358", "44131401359", "00000000000", "4405140135"},

@@ -125,6 +125,8 @@ func TestIdentityForms(t *testing.T) {
 	in := inspector(t, Config{})
 	for _, c := range []struct{ text, want string }{
 		{"he is 536-22-1234, she 123.456.789-09", "ssn=536-22-1234 | cpf=123.456.789-09"},
+		{"customerSsn=536221234 billToPhone=2125550123", "ssn=536221234 | phone=2125550123"},
+		{"socialSecurityNumber=536-22-1234", "ssn=536-22-1234"},
 		{"SSN: 536221234", "ssn=536221234"},
 		{"ssn 536 22 1234", "ssn=536 22 1234"},
 		{"her social security number is 536-22-1234", "ssn=536-22-1234"},

@@ -366,6 +366,11 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 			words = 0
 			continue
 		}
+		if camel(t[i:end]) {
+			if m := means(t[i:end]); m == mPhone || m == mCard || m == mIP || m == mBirth || m >= mGeo && m <= lastRules {
+				return m
+			}
+		}
 		// With the words to its right, the most first.
 		for k := words - 1; k > 0; k-- {
 			if m := w.said.of(t, i, ends[k], sayPhrase); m != mNone {
@@ -448,6 +453,16 @@ func sayWord(v []byte) meaning {
 		}
 	}
 	return mNone
+}
+
+// camel reports whether a word turns from small letters to a capital within.
+func camel(word []byte) bool {
+	for i := 1; i < len(word); i++ {
+		if word[i]-'A' < 26 && word[i-1]-'a' < 26 {
+			return true
+		}
+	}
+	return false
 }
 
 // spokenEndings are the endings of all words that beside looks for.
