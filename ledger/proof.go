@@ -35,16 +35,24 @@ type Tree struct {
 	dir      string
 	verifier note.Verifier
 	newest   func() (Checkpoint, []byte, error)
+	segments func() ([]segment, error)
 }
 
 // Tree gives proofs under the log's newest checkpoint, for as long as the log is
 // open and after.
 func (l *Log) Tree() *Tree {
-	return &Tree{disk: l.o.disk, dir: l.dir, verifier: l.o.Key.verifier, newest: func() (Checkpoint, []byte, error) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return l.newest, l.note, nil
-	}}
+	return &Tree{disk: l.o.disk, dir: l.dir, verifier: l.o.Key.verifier,
+		newest: func() (Checkpoint, []byte, error) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return l.newest, l.note, nil
+		},
+		segments: func() ([]segment, error) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return append(l.view.sealed[:len(l.view.sealed):len(l.view.sealed)], l.view.tail), nil
+		},
+	}
 }
 
 // OpenTree reads the tree of the log in dir from outside, also while a server
@@ -70,6 +78,7 @@ func openTree(d disk, dir, key string) (*Tree, error) {
 		return nil, fmt.Errorf("%w: not the text of a public note key", ErrKey)
 	}
 	t := &Tree{disk: d, dir: dir, verifier: v}
+	t.segments = func() ([]segment, error) { return listSegments(d, dir) }
 	t.newest = func() (Checkpoint, []byte, error) {
 		msg, err := readFile(d, filepath.Join(dir, checkpointFile))
 		if err != nil {

@@ -269,11 +269,14 @@ func TestDamagedTilesProveNothing(t *testing.T) {
 }
 
 func (s *specimen) tree() *Tree {
-	return &Tree{disk: s.disk, dir: faultDir, verifier: s.w, newest: func() (Checkpoint, []byte, error) {
-		msg := s.content(checkpointFile)
-		c, err := openCheckpoint(msg, s.w)
-		return c, msg, err
-	}}
+	return &Tree{disk: s.disk, dir: faultDir, verifier: s.w,
+		newest: func() (Checkpoint, []byte, error) {
+			msg := s.content(checkpointFile)
+			c, err := openCheckpoint(msg, s.w)
+			return c, msg, err
+		},
+		segments: func() ([]segment, error) { return listSegments(s.disk, faultDir) },
+	}
 }
 
 // The three levels of a log of seventy thousand entries are the ones that

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -37,8 +39,34 @@ type config struct {
 	Node string `yaml:"node"`
 	// Identity says by which credentials principals are known.
 	Identity identity.Config `yaml:"identity"`
+	// Ledger says who else may read the ledger and who vouches for it.
+	Ledger ledgerConfig `yaml:"ledger"`
 	// Limits bounds what one exchange may use.
 	Limits limits `yaml:"limits"`
+}
+
+type ledgerConfig struct {
+	// Listen is an address and a port at which the ledger is served as C2SP
+	// tlog-tiles: checkpoints and hashes to everybody, entries to Readers. It
+	// speaks HTTPS if the door does. Empty: it is not served.
+	Listen string `yaml:"listen"`
+	// Readers are the hashes of the bearer tokens whose holders may read entries,
+	// as weir api-key prints them: sha256: and 64 hexadecimal digits. None:
+	// nobody may.
+	Readers []string `yaml:"readers"`
+}
+
+// readers gives the hashes that Readers names.
+func (c ledgerConfig) readers() (hashes [][32]byte, err error) {
+	for _, text := range c.Readers {
+		digits, ok := strings.CutPrefix(text, "sha256:")
+		b, err := hex.DecodeString(digits)
+		if !ok || err != nil || len(b) != 32 {
+			return nil, errors.New("ledger.readers: each must be sha256: and 64 hexadecimal digits, as weir api-key prints them")
+		}
+		hashes = append(hashes, [32]byte(b))
+	}
+	return hashes, nil
 }
 
 type tlsConfig struct {
@@ -104,6 +132,12 @@ func (c *config) check() error {
 	}
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		bad("tls: certificate and key belong together")
+	}
+	if _, _, err := net.SplitHostPort(c.Ledger.Listen); err != nil && c.Ledger.Listen != "" {
+		bad("ledger.listen: must be an address and a port, such as 127.0.0.1:8090")
+	}
+	if _, err := c.Ledger.readers(); err != nil {
+		bad("%w", err)
 	}
 	if c.Limits.Segment < 0 || c.Limits.Segment > 16<<20 {
 		bad("limits.segment: from 0 (the default) to 16777216 bytes")

@@ -79,6 +79,7 @@ type server struct {
 	console *console.Console // nil: none configured
 	http    *http.Server
 	listen  net.Listener
+	tiles   *tileServer // nil: the ledger is not served
 }
 
 // newServer opens the state, restores what was taken and held, and listens; run
@@ -136,6 +137,9 @@ func newServer(cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err e
 			return nil, errors.Join(fmt.Errorf("console: %w", err), s.listen.Close())
 		}
 	}
+	if s.tiles, err = newTileServer(cfg, s.state.ledger, s.http.TLSConfig, log); err != nil {
+		return nil, errors.Join(err, s.listen.Close())
+	}
 	return s, nil
 }
 
@@ -164,7 +168,7 @@ func (s *server) run(ctx context.Context) error {
 
 	if err := s.record(ledgerCtx, &ledger.Entry{Kind: ledger.Start, Policy: s.guard.Policy().Version(), Text: modeText(s.guard.Mode())}); err != nil {
 		stopLedger()
-		return errors.Join(err, <-ledgerDone, s.listen.Close(), s.state.close())
+		return errors.Join(err, <-ledgerDone, s.listen.Close(), s.tiles.close(), s.state.close())
 	}
 	front, ctx := errgroup.WithContext(ctx)
 	rooms, behind := errgroup.WithContext(behind)
@@ -173,6 +177,9 @@ func (s *server) run(ctx context.Context) error {
 	rooms.Go(func() error { return s.auth.Run(behind) })
 	if s.console != nil {
 		rooms.Go(func() error { return s.console.Run(behind) })
+	}
+	if s.tiles != nil {
+		rooms.Go(func() error { return s.tiles.run(behind) })
 	}
 	front.Go(func() error { s.followPolicy(ctx); return nil })
 	front.Go(func() error {
