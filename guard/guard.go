@@ -91,6 +91,7 @@ type Guard struct {
 	base  time.Time // what that moment is taken to be: began, or the ledger's last time if that is later
 	next  int64     // the first ledger index that Run has to follow
 
+	bonds bonds        // which identifiers are whose
 	known knownParties // who has been seen, for the exposure
 	quiet quiet        // what is told once a second instead of each time
 	pool  sync.Pool    // *scratch

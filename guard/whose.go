@@ -58,14 +58,22 @@ func (c *crowd) sum(id weir.Identifier) uint64 {
 	return maphash.String(c.seed, id.Value.Reveal())
 }
 
-// claim counts a strong identifier of a group.
-func (c *crowd) claim(id weir.Identifier, group int, lanes weir.Lanes) {
+// met gives the place of an identifier in IDs; -1: it is new.
+func (c *crowd) met(id weir.Identifier) int {
 	sum := c.sum(id)
 	for i, s := range c.sums {
 		if s == sum && c.IDs[i].Equal(id) {
-			c.people[c.owner[i]].lanes |= lanes
-			return
+			return i
 		}
+	}
+	return -1
+}
+
+// claim counts a strong identifier of a group.
+func (c *crowd) claim(id weir.Identifier, group int, lanes weir.Lanes) {
+	if i := c.met(id); i >= 0 {
+		c.people[c.owner[i]].lanes |= lanes
+		return
 	}
 	j := c.without(group, c.kind(id.Kind))
 	if j < 0 {
@@ -78,6 +86,9 @@ func (c *crowd) claim(id weir.Identifier, group int, lanes weir.Lanes) {
 
 // give makes person j the owner of an identifier.
 func (c *crowd) give(id weir.Identifier, j int) {
+	if c.met(id) >= 0 {
+		return
+	}
 	c.IDs, c.sums, c.owner = append(c.IDs, id), append(c.sums, c.sum(id)), append(c.owner, j)
 	c.people[j].has |= c.kind(id.Kind)
 }
@@ -246,6 +257,13 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 			group = -1 - i // outside of any object each finding stands alone
 		}
 		if id, strong := p.rules.inspect.Identifier(pc.Segment, f); strong {
+			switch {
+			case !pc.declared || p.isOwn(pc):
+			case p.guard.bonds.holds(p.declaredAs(pc), id):
+				c.give(id, 0)
+			default:
+				c.people[0].has |= c.kind(id.Kind) // it has another
+			}
 			c.claim(id, group, lanes)
 		} else if pc.declared {
 			c.people[0].lanes |= lanes
@@ -259,6 +277,11 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 	anonymous.join(c)
 	if len(c.people) > mostCustomers {
 		return &tooMany
+	}
+	if pc.declared && c.people[0].lanes == 0 {
+		// All that was recognised in its record is somebody else's; the rest
+		// leaves as it is.
+		c.people[0].lanes = weir.Lanes(0).With(weir.Clear)
 	}
 	for i := range c.people {
 		if l := &c.people[i].lanes; l.Has(weir.Clear) {
@@ -294,6 +317,21 @@ func (p *Pass) declare(pc *piece) (declared, ok bool) {
 		return false, p.guard.mode == Off
 	}
 	return false, true
+}
+
+// declaredAs gives the identifier that a declared segment goes by.
+func (p *Pass) declaredAs(pc *piece) weir.Identifier {
+	if p.plan.Subject.From == policy.URL {
+		return p.plan.Subject.Value
+	}
+	return pc.crowd.people[0].ID
+}
+
+// isOwn tells whether a declared segment is the record of the customer who asks,
+// who may well have got a new address.
+func (p *Pass) isOwn(pc *piece) bool {
+	own := p.exchange.Principal.Own
+	return !own.IsZero() && p.declaredAs(pc).Equal(own)
 }
 
 // nobody tells whether an identifier points at no customer in particular, such as
