@@ -38,6 +38,8 @@ type cli struct {
 	Saw      sawCommand      `cmd:"" help:"Say whose data a principal saw."`
 	WhoSaw   whoSawCommand   `cmd:"" name:"who-saw" help:"Say who saw a customer's data."`
 	APIKey   apiKeyCommand   `cmd:"" name:"api-key" help:"Make an API key for a service or a person."`
+	Scan     scanCommand     `cmd:"" help:"Say where in files there is personal data."`
+	Mask     maskCommand     `cmd:"" help:"Mask the personal data in a stream."`
 	Demo     demoCommand     `cmd:"" help:"Watch Weir stop a stolen credential, on a sample service."`
 	Bench    benchCommand    `cmd:"" help:"Measure Weir on this machine."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

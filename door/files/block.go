@@ -11,7 +11,8 @@ type block struct {
 	pieces   []piece  // of a JSON document that is too long to be read as a whole
 	columns  []string // of a table; nil: it names none
 	comma    byte
-	header   int // length of the row that names them, where it is in this block
+	last     bool // no other of the file follows
+	header   int  // length of the row that names them, where it is in this block
 
 	found  []Finding // lines counted from 0 in this block, columns from 0 in each line
 	lines  int       // LFs in t[from:to]

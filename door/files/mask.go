@@ -305,7 +305,7 @@ func (m *masking) valid(t []byte) bool {
 
 // record masks t, which is written in the given format.
 func (m *masking) record(t []byte, format Format) error {
-	m.block = block{format: format, t: t, to: len(t)}
+	m.block = block{format: format, t: t, to: len(t), last: true}
 	m.done, m.form = 0, format == Form
 	m.reader.read(&m.block)
 	if m.block.unread > 0 {

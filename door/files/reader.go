@@ -52,7 +52,9 @@ func (r *reader) read(b *block) {
 	default:
 		r.text(lo, hi)
 	}
-	r.place.to(b.t, b.to)
+	if !b.last { // nobody asks where the last ends
+		r.place.to(b.t, b.to)
+	}
 	b.lines, b.tail = r.place.line, r.place.column
 	r.b = nil
 }

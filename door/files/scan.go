@@ -593,7 +593,7 @@ func (w *worker) give(b *block, more bool) {
 	w.bytes += int64(b.to - b.from)
 	w.o.Progress.Bytes.Add(int64(b.to - b.from))
 	w.queue = append(w.queue, b)
-	if more || len(w.queue) > 1 {
+	if b.last = !more; more || len(w.queue) > 1 {
 		select {
 		case w.readers <- b:
 			b.lent = true
