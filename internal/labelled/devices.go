@@ -19,13 +19,18 @@ const (
 	passportClass weir.Class = "identity.passport"
 )
 
-// banking adds what stands beside cards and accounts.
-func (m *maker) banking(n *node) {
+// banking adds what stands beside cards and accounts. An expiry that does not say of
+// what needs a card beside it.
+func (m *maker) banking(n *node, card bool) {
 	if m.chance(0.4) {
 		n.with(own(m, 3, []string{"cvv", "cvc", "security code", "card cvv", "cvc2", "cvv2", "card verification value", "cvv code", "card security code"}), runs(personal(cvvClass, m.digits(3))).numeric(m.chance(0.3)))
 	}
 	if m.chance(0.4) {
-		n.with(own(m, 3, []string{"expiry", "expiry date", "exp date", "card expiry", "expiration date", "valid thru", "expiration", "card expiration"}),
+		keys := []string{"card expiry", "card expiration", "card exp date"}
+		if card {
+			keys = append(keys, "expiry", "expiry date", "exp date", "expiration date", "valid thru", "expiration")
+		}
+		n.with(own(m, 1, keys),
 			personal(expiryClass, fmt.Sprintf(pick(m, []string{"%02d/%02d", "%02d/20%02d", "%02d-%02d"}), 1+m.IntN(12), 27+m.IntN(6))))
 	}
 	if m.chance(0.3) {

@@ -113,7 +113,7 @@ func (m *maker) customer() *node {
 func (m *maker) payment() *node {
 	p := m.person()
 	n := object("id", "pm-"+m.hexes(10), "brand", pick(m, words("visa mastercard amex discover")))
-	card := m.card()
+	card, beside := m.card(), false
 	if m.chance(0.15) {
 		n.with(m.key(cCard), decoy(cardClass, "card number with a wrong check digit", m.off(card)))
 	} else {
@@ -123,6 +123,7 @@ func (m *maker) payment() *node {
 			n = object("id", "pm-"+m.hexes(10), "card", object("brand", "visa", "number", v))
 		} else {
 			n.with(key, v)
+			beside = true
 		}
 	}
 	n.with(m.key(cHolder), personal(nameClass, p.full))
@@ -134,7 +135,7 @@ func (m *maker) payment() *node {
 			n.with(m.key(cIBAN), personal(ibanClass, m.ibanWritten(iban)))
 		}
 	}
-	m.banking(n)
+	m.banking(n, beside)
 	m.noise(n, 1+m.IntN(3))
 	return n
 }
