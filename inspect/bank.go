@@ -48,7 +48,7 @@ var bankAccount = rule{
 	class:  BankAccount,
 	source: "ISO 13616 registry, lengths of domestic account numbers",
 	keys: "bank_account bank_account_number bank_account_no bank_acct bank_acct_number bankaccount bankaccountnumber bank_account_num iban_or_account direct_debit_account kontonummer konto_nummer kontonr numero_de_compte numéro_de_compte " +
-		"numero_compte numero_de_cuenta numero_cuenta número_de_cuenta cuenta_bancaria conto_corrente numero_conto conta_bancaria conta_corrente numero_da_conta rekeningnummer numer_konta numer_rachunku clabe 口座番号 银行账号 银行卡号 계좌번호",
+		"numero_compte numero_de_cuenta numero_cuenta número_de_cuenta cuenta_bancaria conto_corrente numero_conto conta_bancaria conta_corrente numero_da_conta rekeningnummer numer_konta numer_rachunku clabe 口座番号 银行账号 계좌번호",
 	forms:   "dddddddd|ddddddddd|dddddddddd|ddddddddddd|dddddddddddd",
 	valid:   []string{"12345678", "000123456789"},
 	invalid: []string{"123", "00000000", "ba_1234567"},
@@ -89,7 +89,7 @@ var cvv = rule{
 	class:   CVV,
 	about:   "the security code of a payment card, by key or beside a card",
 	source:  "PCI DSS v4.0.1 requirement 3.3.1.2; ISO/IEC 7813",
-	keys:    "cvv cvc cvv_2 cvc_2 cvv_code cvc_code cvn csc cvv_number card_cvv card_cvc card_cvv_2 card_verification_value card_verification_code card_verification_number card_security_code kartenprüfnummer prüfziffer_karte codigo_seguridad código_de_seguridad cryptogramme cryptogramme_visuel",
+	keys:    "cvv cvc cvv_2 cvc_2 cvv_code cvc_code cvn csc cvv_number card_cvv card_cvc card_cvv_2 card_verification_value card_verification_code card_verification_number card_security_code security_code securitycode kartenprüfnummer prüfziffer_karte codigo_seguridad código_de_seguridad cryptogramme cryptogramme_visuel",
 	valid:   []string{"123", "1234", "007"},
 	invalid: []string{"12", "12345", "12a"},
 	check: func(v []byte) proof {
@@ -109,7 +109,7 @@ func (w *walk) besideCard(t []byte, hi, i int) {
 	expires, secures, follows := false, false, false
 	for p := i; p < end; {
 		switch c := t[p]; {
-		case c == '\n' || c == '@' || c == '{' || c == '}':
+		case c == '\n' || c == '@' || c == '{' || c == '}' || c >= 0x80:
 			return
 		case alpha(c) && !wordByte(t[p-1]):
 			b := p
@@ -121,6 +121,9 @@ func (w *walk) besideCard(t []byte, hi, i int) {
 				expires, secures = true, false
 			case "CVV", "CVC", "CVN", "CSC":
 				expires, secures = false, true
+			case "DATE", "CODE", "IS", "END":
+			default:
+				expires, secures = false, false
 			}
 			p, follows = b, false
 		case digit(c) && !wordByte(t[p-1]):
@@ -135,7 +138,7 @@ func (w *walk) besideCard(t []byte, hi, i int) {
 			case (secures || follows && near) && (b-p == 3 || b-p == 4):
 				w.emit(CVV, p, b, weir.SureMatch, false, "card")
 				return
-			case (expires || near && b-p >= 5) && expiryValue(t[p:b]):
+			case (expires || near) && b-p >= 5 && expiryValue(t[p:b]):
 				w.emit(Expiry, p, b, weir.SureMatch, false, "card")
 				expires, follows = false, true
 			case b-p > 4:

@@ -48,6 +48,7 @@ func (w *walk) iban(t []byte, lo, hi, p int) (end int, ok bool) {
 		if i+4 <= hi && alpha(t[i]) && alpha(t[i+1]) && digit(t[i+2]) && digit(t[i+3]) && (i == lo || !wordByte(t[i-1])) {
 			if end, ok = ibanAt(t, i, hi); ok && end > p {
 				w.emit(IBAN, i, end, weir.SureMatch, true, "iban")
+				w.besideIBAN(t, hi, end)
 				return end, true
 			}
 		}
@@ -58,6 +59,35 @@ func (w *walk) iban(t []byte, lo, hi, p int) (end int, ok bool) {
 		i -= 2
 	}
 	return 0, false
+}
+
+// besideIBAN looks for the bank's code that stands within a few words after the
+// account number that ends at t[i].
+func (w *walk) besideIBAN(t []byte, hi, i int) {
+	const reach = 40
+	asked := false
+	for p := i; p < min(hi, i+reach); {
+		if !wordByte(t[p]) {
+			if t[p] == '\n' {
+				return
+			}
+			p++
+			continue
+		}
+		b := p
+		for b < hi && wordByte(t[b]) {
+			b++
+		}
+		v, small := compact(w.plain[:], t[p:b])
+		switch {
+		case string(v) == "BIC" || string(v) == "SWIFT":
+			asked = true
+		case asked && !small && len(v) == b-p && bic.check(v) != refuted:
+			w.emit(BIC, p, b, weir.SureMatch, false, "iban")
+			return
+		}
+		p = b
+	}
 }
 
 // ibanAt checks the account number that begins at t[i]: its country's length, and

@@ -41,7 +41,7 @@ const (
 // Phrases that name numbers of several countries.
 const (
 	taxKeys      = "tax_id tax_identification_number tax_number tax_no taxid tin fiscal_number"
-	nationalKeys = "national_id national_id_number national_identity_number nationalid national_identification_number national_insurance_id identity_number identity_no id_number id_no person_number personal_id personal_number documento documento_de_identidad"
+	nationalKeys = "national_id national_id_number national_identity_number nationalid national_identification_number national_insurance_id national_number identity_number identity_no id_number id_no person_number personal_id personal_number documento documento_de_identidad"
 )
 
 // rules are all rules, in the order in which Classes lists them. There are 64 at
@@ -316,7 +316,12 @@ func (w *walk) identified(t []byte, lo, hi int, runs []run, used, n int) (best w
 	if said == 0 {
 		said = named(w.nearby(t, lo, runs[0].a))
 	}
-	said &= so
+	if said != 0 {
+		// It is one of these, or none.
+		if so &= said; so == 0 {
+			return best, 0, false
+		}
+	}
 	a, b := runs[0].a, runs[used-1].b
 	if said == 0 && (w.vetoes() || so&w.in.chosen|alone == 0 && w.in.least > weir.Unsure || inRow(runs, used)) {
 		return best, 0, false
@@ -569,7 +574,9 @@ func (w *walk) keyedAs(class weir.Class, at span, checked bool) {
 	case CVV:
 		w.found(mSecured)
 	default:
-		w.found(mNational)
+		if strings.HasPrefix(string(class), "identity.") {
+			w.found(mNational)
+		}
 	}
 	origin := w.origin
 	w.origin = nil

@@ -7,7 +7,7 @@ var beNN = rule{
 	class: "identity.be.nn", country: "BE", checked: true,
 	about:   "a national number of Belgium, checked",
 	source:  "Arrêté royal du 3 avril 1984 (numéro d'identification du Registre national); arrêté royal du 8 février 1991 (numéro bis)",
-	keys:    "rijksregisternummer rijksregister_nummer rijksregister numero_national numéro_national registre_national niss insz nrn nationalnummer nn_number national_register_number numero_de_registre_national social_security_number social_security_no " + nationalKeys,
+	keys:    "rijksregisternummer rijksregister_nummer rijksregister numero_national numéro_national registre_national niss insz nrn rrn nationalnummer nn_number national_register_number numero_de_registre_national social_security_number social_security_no " + nationalKeys,
 	forms:   "dd.dd.dd-ddd.dd!|dd.dd.dd-ddd-dd!|ddddddddddd|dddddd-ddd-dd!|dddddd ddd dd",
 	valid:   []string{"85.07.30-033.28", "85073003328", "00.01.01-001.05"},
 	invalid: []string{"85.07.30-033.29", "85.13.30-033.28", "00000000097", "8507300332"},

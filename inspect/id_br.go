@@ -31,7 +31,7 @@ var brCNPJ = rule{
 	class: "identity.br.cnpj", country: "BR", checked: true,
 	about:   "a register number of legal entities, also of one person, in Brazil (CNPJ), with letters too, checked twice",
 	source:  "Receita Federal, IN RFB 2119/2022 and 2229/2024 (letters): modulus 11",
-	keys:    "cnpj cnpj_number cnpj_numero numero_cnpj numero_do_cnpj número_do_cnpj cpf_cnpj",
+	keys:    "cnpj cnpj_number cnpj_numero numero_cnpj numero_do_cnpj número_do_cnpj cnpj_empresa cnpj_da_empresa cpf_cnpj",
 	forms:   "dd.ddd.ddd/dddd-dd!|dddddddddddddd|NN.NNN.NNN/NNNN-dd!|NNNNNNNNNNNNdd|dddddddd/dddd-dd!",
 	valid:   []string{"11.222.333/0001-81", "11222333000181", "12.ABC.345/01DE-35", "12ABC34501DE35"},
 	invalid: []string{"11.222.333/0001-80", "00000000000000", "12.ABC.345/01DE-36", "1122233300018"},

@@ -7,7 +7,7 @@ var fiHETU = rule{
 	about:   "a personal identity code of Finland: a day of birth, checked",
 	source:  "Valtioneuvoston asetus väestötietojärjestelmästä 128/2010 2 §; 690/2022 (signs of the century)",
 	keys:    "hetu henkilötunnus henkilotunnus personal_identity_code finnish_ssn sosiaaliturvatunnus personbeteckning social_security_number social_security_no " + nationalKeys,
-	forms:   "dddddd-dddN!|ddddddAdddN!",
+	forms:   "dddddd-dddN!|ddddddAdddN!|dddddd-dddd",
 	valid:   []string{"131052-308T", "010594Y9032", "120464-126J", "131052A308T"},
 	invalid: []string{"131052-308U", "321052-308T", "131352-308T", "131052G308T", "131052-308"},
 	check: func(v []byte) proof {

@@ -112,7 +112,7 @@ func TestIdentityTraps(t *testing.T) {
 	}
 	for _, body := range []string{
 		`{"id":"11222333000181","ref":"123456782","sku":"AB123456C","tracking_number":"536-22-1234","ids":[123456782,44051401359]}`,
-		`{"lat":12,"lon":"east","exp":1767225600,"expires":"08/27","swift":"language","account_number":"12345678","code":"123","aba":"cadabra"}`,
+		`{"lat":12,"lon":"east","exp":1767225600,"expires":"2027-08-01","swift":"language","account_number":"12345678","code":"123","aba":"cadabra"}`,
 		`{"ssn":"***-**-****","cpf":"","imei":0,"lat":0,"lon":0,"bic":"*******"}`,
 	} {
 		if got := show(t, in, weir.Segment{Syntax: weir.JSON, Body: []byte(body), Record: true}); got != "" {
@@ -146,6 +146,9 @@ func TestIdentityForms(t *testing.T) {
 		{"4242424242424242|08/27|123", "card=4242424242424242 | expiry=08/27 | cvv=123"},
 		{"number 13105-2 or 131052-308T", "hetu=131052-308T"},
 		{"codice fiscale RSSMRA85T10A562S or PAN ABCPE1234F", "codice_fiscale=RSSMRA85T10A562S | pan=ABCPE1234F"},
+		{"sku=929-991-3121 pan card LZMPV8899V", "pan=LZMPV8899V"},
+		{"hetu is 010594-9036, IBAN DE89 3704 0044 0532 0130 00, BIC COBADEFFXXX", "iban=DE89 3704 0044 0532 0130 00 | bic=COBADEFFXXX"},
+		{"valid until next year. 手机: 10 1234 0011", "phone=10 1234 0011"},
 		{"DNI 12345678Z, NIE X1234567L", "dni=12345678Z | nie=X1234567L"},
 		{"HEGG560427MVZRRL04 and 11010519491231002X", "curp=HEGG560427MVZRRL04 | resident_id=11010519491231002X"},
 		{"passport C01234567 and passport no. 533401234", "passport=C01234567 | passport=533401234"},
@@ -169,6 +172,14 @@ func TestIdentityForms(t *testing.T) {
 		{`{"postcode":"EX1 1EX"}`, "postcode=EX1 1EX"},
 		{`{"idfa":"not-a-uuid-17"}`, "id=not-a-uuid-17"},
 		{`{"name":"Jo Example","ssn":"536-22-1234"}`, "name=Jo Example | ssn=536-22-1234"},
+		{`{"iban":"RO51YFYKHVH7R86VDJF97KVO","x":{"IBAN":"RO51 YFYK HVH7 R86V DJF9 7KVO"}}`, "iban=RO51YFYKHVH7R86VDJF97KVO | iban=RO51 YFYK HVH7 R86V DJF9 7KVO"},
+		{`{"body":"Please call 020 555 0558. Numer telefonu: 22 123 04 41"}`, "phone=020 555 0558 | phone=22 123 04 41"},
+		{`{"text":"电话：1012340823, 手机号码是159-0000-0883"}`, "phone=1012340823 | phone=159-0000-0883"},
+		{`{"card_expiry":"09-32","expires":"08/27","security_code":"123"}`, "expiry=09-32 | expiry=08/27 | cvv=123"},
+		{`{"pan":"5555.5515.5560.6367"}`, "card=5555.5515.5560.6367"},
+		{`{"银行卡号":"4000006723834870716"}`, "card=4000006723834870716"},
+		{`{"name":"Brass Clock","lat_lng":"30.0123,-75.2101"}`, "gps=30.0123,-75.2101"},
+		{`{"henkilotunnus":"280481-1284"}`, ""},
 		{`{"pan":"ABCPE1234F"}`, "pan=ABCPE1234F"},
 		{`{"pan":"4242424242424242"}`, "card=4242424242424242"},
 		{`{"nif":"12345678Z"}`, "dni=12345678Z"},

@@ -65,7 +65,7 @@ func of(ms ...meaning) (s set) {
 func (s set) has(m meaning) bool { return s&(1<<m) != 0 }
 
 // valued are the meanings that say of a value what its own form does not.
-var valued = of(mPhone, mName, mNameWeak, mNamePart, mHolder, mAddress, mStreet, mLine, mCity, mPostcode, mBirth, mDevice, mID, mNumber)
+var valued = of(mPhone, mIBAN, mName, mNameWeak, mNamePart, mHolder, mAddress, mStreet, mLine, mCity, mPostcode, mBirth, mDevice, mID, mNumber)
 
 // asks reports whether m says of a value what its own form does not. Meanings that
 // no set holds do all.

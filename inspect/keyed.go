@@ -15,7 +15,7 @@ var numberWords = map[string]meaning{
 	"lat": mLatitude, "latitude": mLatitude, "geo_lat": mLatitude, "breitengrad": mLatitude, "latitud": mLatitude, "latitudine": mLatitude, "緯度": mLatitude, "纬度": mLatitude, "위도": mLatitude,
 	"lon": mLongitude, "lng": mLongitude, "longitude": mLongitude, "geo_lon": mLongitude, "geo_lng": mLongitude, "längengrad": mLongitude, "laengengrad": mLongitude,
 	"longitud": mLongitude, "longitudine": mLongitude, "経度": mLongitude, "经度": mLongitude, "경도": mLongitude,
-	"exp": mExpiry, "expiry": mExpiry, "expires": mExpiry, "exp_date": mExpiry, "expiry_date": mExpiry, "expiration": mExpiry, "expiration_date": mExpiry, "valid_thru": mExpiry,
+	"银行卡号": mCard, "exp": mExpiry, "expiry": mExpiry, "expires": mExpiry, "exp_date": mExpiry, "expiry_date": mExpiry, "expiration": mExpiry, "expiration_date": mExpiry, "valid_thru": mExpiry,
 	"valid_through": mExpiry, "card_exp": mExpiry, "card_expiry": mExpiry, "card_expiration": mExpiry, "card_expiry_date": mExpiry, "card_expiration_date": mExpiry, "cc_exp": mExpiry, "cc_expiry": mExpiry,
 	"ablaufdatum": mExpiry, "gültig_bis": mExpiry, "date_expiration": mExpiry, "fecha_de_caducidad": mExpiry, "fecha_caducidad": mExpiry, "scadenza": mExpiry, "validade": mExpiry, "有効期限": mExpiry, "有效期": mExpiry,
 	"exp_month": mExpiryMonth, "expiry_month": mExpiryMonth, "expiration_month": mExpiryMonth, "card_exp_month": mExpiryMonth, "expmonth": mExpiryMonth,
@@ -39,7 +39,12 @@ func (w *walk) byNumber(m meaning, v []byte, at span) bool {
 			return true
 		}
 	case mExpiry:
-		if expiryValue(v) {
+		// What else expires does so on a day.
+		switch {
+		case len(v) > 4 && digits(v[:2]) && expiryValue(v):
+			w.report(Expiry, at, weir.SureMatch)
+			return true
+		case expiryValue(v):
 			w.wait(m, at)
 			return true
 		}
@@ -93,7 +98,11 @@ func (w *walk) decide(f *frame, p pending) {
 			}
 		}
 	case mExpiry, mExpiryMonth, mExpiryYear:
-		if f.parent == mCard || f.has.has(mCard) || f.has.has(mSecured) {
+		of := f.parent == mCard || f.has.has(mCard) || f.has.has(mSecured)
+		for _, q := range w.pending[f.wait:] {
+			of = of || p.m == mExpiryMonth && q.m == mExpiryYear || p.m == mExpiryYear && q.m == mExpiryMonth
+		}
+		if of {
 			w.report(Expiry, p.span, weir.SureMatch)
 		}
 	case mAccountNo:

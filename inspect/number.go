@@ -152,7 +152,7 @@ func date(t []byte, lo, hi, p int) int {
 // it took.
 func (w *walk) runs(t []byte, lo, hi int, runs []run) int {
 	first := runs[0]
-	if first.a > lo && wordByte(t[first.a-1]) || first.sep == '.' && first.len() > 3 {
+	if wordBefore(t, lo, first.a) || first.sep == '.' && first.len() > 3 {
 		return 0
 	}
 	if len(runs) >= 4 && runs[1].sep == '.' {
@@ -176,12 +176,26 @@ func (w *walk) runs(t []byte, lo, hi int, runs []run) int {
 	return w.national(t, lo, hi, runs)
 }
 
+// ideograph reports whether a character that begins with c is of a script that sets
+// no spaces between words and numbers, or of its punctuation: U+3000 to U+D7FF, and
+// U+F000 on.
+func ideograph(c byte) bool { return c >= 0xe3 && c <= 0xed || c == 0xef }
+
+// wordBefore reports whether a letter or digit stands before t[a], so that what
+// begins there is a part of a word.
+func wordBefore(t []byte, lo, a int) bool {
+	if a == lo || !wordByte(t[a-1]) {
+		return false
+	}
+	return t[a-1] < 0x80 || a-3 < lo || !ideograph(t[a-3])
+}
+
 // standsAlone reports whether t[a:b] stands by itself: it is not the rest of an
 // identifier, a decimal, a block id, a UUID or an address.
 func (w *walk) standsAlone(t []byte, lo, hi, a, b int) bool {
 	if a > lo && a != w.last {
 		switch c := t[a-1]; {
-		case wordByte(c) || c == '.' || c == '%' || c == '\\':
+		case wordBefore(t, lo, a) || c == '.' || c == '%' || c == '\\':
 			return false
 		case c == '-' && (a-1 == lo || !separator(t[a-2]) || t[a-2] == '-'):
 			// A sign, or a part joined to what is before.
@@ -190,7 +204,7 @@ func (w *walk) standsAlone(t []byte, lo, hi, a, b int) bool {
 	}
 	if b < hi {
 		switch c := t[b]; {
-		case wordByte(c):
+		case wordByte(c) && !ideograph(c):
 			return false
 		case (c == '.' || c == '-') && b+1 < hi && wordByte(t[b+1]):
 			return false
@@ -208,16 +222,20 @@ func (w *walk) standsAlone(t []byte, lo, hi, a, b int) bool {
 	return true
 }
 
+// cards reports whether the key of the value says that it is a card's number. "pan"
+// is one of the names of that.
+func (w *walk) cards() bool { return w.ctx == mCard || named(w.ctx).has(&inPAN) }
+
 // card looks for a card number that begins with the first run.
 func (w *walk) card(t []byte, lo, hi int, runs []run) int {
-	if n := runs[0].len(); n < 13 && !(n == 4 && len(runs) >= 3) && !(n == 8 && len(runs) >= 2) && w.ctx != mCard {
+	if n := runs[0].len(); n < 13 && !(n == 4 && len(runs) >= 3) && !(n == 8 && len(runs) >= 2) && !w.cards() {
 		return 0
 	}
 	var buf [19]byte
 	used := 0
 	digits := buf[:0]
 	for _, r := range runs {
-		if len(digits)+r.len() > len(buf) || used > 0 && r.sep != ' ' && r.sep != '-' || used > 1 && r.sep != runs[1].sep {
+		if len(digits)+r.len() > len(buf) || used > 0 && r.sep != ' ' && r.sep != '-' && !(r.sep == '.' && w.cards()) || used > 1 && r.sep != runs[1].sep {
 			break
 		}
 		digits = append(digits, t[r.a:r.b]...)
@@ -226,7 +244,7 @@ func (w *walk) card(t []byte, lo, hi int, runs []run) int {
 	// The longest that fits first.
 	for ; used > 0; used-- {
 		a, b := runs[0].a, runs[used-1].b
-		if len(digits) >= 13 && (used == 1 || cardGroups(runs[:used]) || w.ctx == mCard && used < 6) && cardNumber(digits) && w.standsAlone(t, lo, hi, a, b) {
+		if len(digits) >= 13 && (used == 1 || cardGroups(runs[:used]) || w.cards() && used < 6) && cardNumber(digits) && w.standsAlone(t, lo, hi, a, b) {
 			w.emit(Card, a, b, w.cardConfidence(t, lo, a, len(digits), used), true, "card")
 			w.besideCard(t, hi, b)
 			return used
@@ -248,7 +266,7 @@ func (w *walk) cardConfidence(t []byte, lo, a, digits, groups int) weir.Confiden
 		}
 	}
 	switch {
-	case context == mCard || groups > 1 || named(context).has(&inPAN):
+	case context == mCard || groups > 1 || w.cards():
 		return weir.SureMatch
 	case context == mOpaque || context == mID || context == mOrderID || context == mVersion || a > lo && (t[a-1] == '/' || t[a-1] == '='):
 		return weir.Unsure

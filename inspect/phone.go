@@ -173,7 +173,7 @@ var countryNames = [...]string{"US", "GB", "DE", "FR", "ES", "IT", "NL", "BR", "
 func (w *walk) national(t []byte, lo, hi int, runs []run) int {
 	first := runs[0]
 	context := w.ctx
-	if context != mPhone && context != mNone && context != mText {
+	if (notPhones | of(mCard, mIBAN, mIP, mPostcode, mBirth)).has(context) || context >= mGeo && context <= lastRules || context >= firstKnown && context != mMessageText {
 		return 0
 	}
 	used, digits := 0, 0
@@ -189,7 +189,11 @@ func (w *walk) national(t []byte, lo, hi int, runs []run) int {
 	}
 	// The words beside the first of the runs are beside them all. A part of a path
 	// is named by the path.
-	said := context == mPhone || w.nearby(t, lo, first.a) == mPhone
+	near := w.nearby(t, lo, first.a)
+	said := context == mPhone || near == mPhone
+	if !said && (near == mOpaque || near == mVersion || near >= mGeo && near <= lastRules) {
+		return 0
+	}
 	for ; digits >= 7; used-- {
 		a, b := first.a, runs[used-1].b
 		if (said || w.layout(t, lo, runs, used, digits) || w.chosenNumber(t, runs, used)) && w.standsAlone(t, lo, hi, a, b) {
@@ -240,6 +244,10 @@ func (w *walk) chosenNumber(t []byte, runs []run, used int) bool {
 	}
 	return false
 }
+
+// notPhones are what numbers of the system's own are called, and what else has digits
+// in groups.
+var notPhones = of(mDevice, mDevices, mTitleID, mWatched, mProgress, mVisited, mSearched, mOrders, mOrderID, mTotal, mID, mOpaque, mVersion, mPage, mNational, mBanking)
 
 // maxGroups is into how many groups a phone number is divided at most.
 const maxGroups = 6

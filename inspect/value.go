@@ -98,6 +98,15 @@ func (w *walk) keyed(m meaning, v []byte, lo, hi int) bool {
 			w.wait(m, at)
 			w.pending[len(w.pending)-1].postcode = m == mPostcode && postcodeValue(v)
 		}
+	case mIBAN:
+		// One with few digits is met by its key alone.
+		w.found(m)
+		if len(v) >= ibanMin && alpha(v[0]) && alpha(v[1]) {
+			if end, ok := ibanAt(v, 0, len(v)); ok && end == len(v) {
+				w.keyedAs(IBAN, at, true)
+				return true
+			}
+		}
 	case mBirth:
 		if dateValue(v) {
 			w.found(m)

@@ -3,6 +3,7 @@ package inspect
 import (
 	"bytes"
 	"math/bits"
+	"unicode/utf8"
 
 	"github.com/getweir/weir"
 )
@@ -336,9 +337,12 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 	words, next := 0, -1
 	held := mNone // said by a word that the one to its left may turn
 	for i := a; i > floor; {
-		for i > floor && !wordByte(t[i-1]) {
-			if t[i-1] == '\n' || t[i-1] == '*' {
+		for i > floor && (!wordByte(t[i-1]) || i-3 >= floor && (t[i-3] == 0xef && t[i-2] == 0xbc || t[i-3] == 0xe3 && t[i-2] == 0x80)) {
+			switch c := t[i-1]; {
+			case c == '\n' || c == '*':
 				return held // another line, or what was another finding
+			case c >= 0x80:
+				i -= 2 // a full-width sign
 			}
 			i--
 		}
@@ -386,6 +390,8 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 			return mNone
 		case mHeld:
 			held = mOpaque
+		case mCard:
+			held = mCard // or a pan card, a passport card
 		default:
 			return m
 		}
@@ -416,14 +422,28 @@ func sayPhrase(v []byte) meaning {
 			buf[j] = '_'
 		}
 	}
-	if m := phrases[string(buf[:n])]; m == mBirth || m >= mGeo && m <= lastRules {
+	switch m := phrases[string(buf[:n])]; m {
+	case mPhone, mCard, mIP, mBirth:
 		return m
+	default:
+		if m >= mGeo && m <= lastRules {
+			return m
+		}
 	}
 	return mNone
 }
 
 // sayWord gives what a word beside a number says.
 func sayWord(v []byte) meaning {
+	if len(v) > 0 && ideograph(v[0]) {
+		// No space is before "is" either.
+		for _, is := range []string{"是", "为", "は", "은", "는"} {
+			v = bytes.TrimSuffix(v, []byte(is))
+		}
+	}
+	if len(v) == 0 {
+		return mNone
+	}
 	if len(v) > besideMax || len(v) >= 3 && !spokenEndings.may(v[len(v)-3:]) {
 		return mNone
 	}
@@ -450,6 +470,13 @@ func sayWord(v []byte) meaning {
 	default:
 		if m >= mGeo && m <= lastRules {
 			return m
+		}
+	}
+	if ideograph(v[0]) {
+		// No space tells where the word begins.
+		_, n := utf8.DecodeRune(v)
+		if n < len(v) {
+			return sayWord(v[n:])
 		}
 	}
 	return mNone
