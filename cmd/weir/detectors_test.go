@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/getweir/weir/inspect"
@@ -21,5 +22,28 @@ func TestPoliciesCoverWhatIsFound(t *testing.T) {
 		if missing := undeclared(p, inspect.Classes()); len(missing) > 0 {
 			t.Errorf("%s: nothing declares %v", name, missing)
 		}
+	}
+}
+
+// TestStarterNamesWhatIsFound: each class that the first policy names is one that
+// a detector knows.
+func TestStarterNamesWhatIsFound(t *testing.T) {
+	known := map[string]bool{}
+	for _, c := range inspect.Classes() {
+		known[string(c.Name)] = true
+	}
+	p, err := policy.Parse("starter", policy.Starter())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range p.Grants() {
+		for _, c := range append(g.Except, g.Class) {
+			if name := string(c); !strings.HasSuffix(name, ".*") && !known[name] {
+				t.Errorf("line %d names %s, which no detector knows", g.Line, name)
+			}
+		}
+	}
+	for _, w := range uncovered(p) {
+		t.Error(w)
 	}
 }
