@@ -22,7 +22,7 @@ type sheet struct {
 	brace [batch]uint64 // { } [ ], and the bytes Y _ y DEL, which JSON has only in strings
 	digit [batch]uint64
 	low   [batch]uint64 // below '0': the separators of numbers are among them
-	sign  [batch]uint64 // @ % +
+	sign  [batch]uint64 // @ % + ?
 	high  [batch]uint64 // 0x80 and above
 	alnum [batch]uint64
 
@@ -35,6 +35,12 @@ type sheet struct {
 	// What the blocks before contribute to patterns that cross an edge. Only the
 	// first word of each counts.
 	carry [carries][4]uint64
+
+	anchor [batch]uint64 // where a secret may begin
+	shut   [batch]uint64 // the same, if no letter or digit stands before
+	last   uint64        // the last byte of the block before is a letter or a digit
+
+	lastSlash uint64 // it is a backslash
 }
 
 // The words of carry: which of the sets of sift they are the last block of.
@@ -66,20 +72,41 @@ const (
 )
 
 // begin makes the sheet ready for a new text.
-func (s *sheet) begin() { s.carry = [carries][4]uint64{} }
+func (s *sheet) begin() {
+	s.carry = [carries][4]uint64{}
+	s.last, s.lastSlash = 0, 0
+}
 
 // mark marks the blocks of t[off:], as many as the sheet holds. What lies behind
 // the end counts as zeros.
 func (s *sheet) mark(t []byte, off int) {
-	n := min((len(t)-off)/64, batch)
+	// The last blocks are copied, so that kernels may read a little too far.
+	var tail [3 * 64]byte
+	t = t[off:]
+	n := min(max(len(t)-fingerprint+1, 0)/64, batch)
+	whole := n
 	if n > 0 {
-		s.classify(t[off:off+64*n], 0)
+		s.classify(t[:64*n], 0)
+		s.anchors(t, 0, n)
 	}
-	if n < batch && off+64*n < len(t) {
-		var tail [64]byte
-		copy(tail[:], t[off+64*n:])
-		s.classify(tail[:], n)
-		n++
+	if n < batch && 64*n < len(t) {
+		copy(tail[:], t[64*n:min(len(t), 64*n+len(tail))])
+		k := min((len(t)-64*n+63)/64, batch-n)
+		s.classify(tail[:64*k], n)
+		s.anchors(tail[:], n, k)
+		n += k
+	}
+	for i, a := range s.alnum[:n] {
+		if i == whole {
+			t = tail[:]
+		}
+		a &^= s.slash[i]<<1 | s.lastSlash // the n of an escaped line's end is no letter
+		s.shut[i] &^= a<<1 | s.last
+		s.last, s.lastSlash = a>>63, s.slash[i]>>63
+		if s.anchor[i] |= s.shut[i]; s.anchor[i] != 0 {
+			s.anchor[i] = sure(t, s.anchor[i])
+		}
+		t = t[min(64, len(t)):]
 	}
 	s.sift(n)
 }
@@ -113,7 +140,7 @@ func (s *sheet) classifyAny(b *[64]byte, k int) {
 		low |= gather(^(from0|x)&highs) << i
 		alphas |= gather((small+(0x80-'a')*ones)&^(small+(0x80-'{')*ones)&^x&highs) << i
 		rare |= ^(lo ^ '\\'*ones + lows | x)
-		signs |= ^((lo^'@'*ones+lows)&(lo^'%'*ones+lows)&(lo^'+'*ones+lows) | x)
+		signs |= ^((lo^'@'*ones+lows)&(lo^'%'*ones+lows)&(lo^'+'*ones+lows)&(lo^'?'*ones+lows) | x)
 		tops |= x
 	}
 	// The rare ones are gathered only where there are some.
@@ -127,7 +154,7 @@ func (s *sheet) classifyAny(b *[64]byte, k int) {
 		for i := 0; i < 64; i += 8 {
 			x := binary.LittleEndian.Uint64(b[i:])
 			lo := x & lows
-			sign |= gather(^((lo^'@'*ones+lows)&(lo^'%'*ones+lows)&(lo^'+'*ones+lows)|x)&highs) << i
+			sign |= gather(^((lo^'@'*ones+lows)&(lo^'%'*ones+lows)&(lo^'+'*ones+lows)&(lo^'?'*ones+lows)|x)&highs) << i
 		}
 	}
 	if tops&highs != 0 {

@@ -7,6 +7,7 @@ import "golang.org/x/sys/cpu"
 var (
 	wide32 = cpu.X86.HasAVX2
 	wide64 = cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && wide32
+	tables = wide64 && cpu.X86.HasAVX512VBMI
 )
 
 // classifyAVX2 marks the n blocks at b as the blocks from k on.
@@ -47,4 +48,21 @@ func (s *sheet) sift(n int) {
 		return
 	}
 	s.siftAny(n)
+}
+
+// anchorVBMI marks the n blocks at b as the blocks from k on. It reads three bytes
+// more.
+//
+//go:noescape
+func anchorVBMI(b *byte, s *sheet, k, n int, x *sifter)
+
+// anchors marks the n blocks of t as the blocks from k on. t is a little longer.
+func (s *sheet) anchors(t []byte, k, n int) {
+	if tables {
+		anchorVBMI(&t[0], s, k, n, anchorSifter)
+		return
+	}
+	for i := range n {
+		s.shut[k+i], s.anchor[k+i] = anchorSifter.anchorAny((*[64 + fingerprint - 1]byte)(t[64*i:]))
+	}
 }

@@ -23,6 +23,12 @@ DATA percent<>+0(SB)/8, $0x2525252525252525
 GLOBL percent<>(SB), RODATA|NOPTR, $8
 DATA plus<>+0(SB)/8, $0x2b2b2b2b2b2b2b2b
 GLOBL plus<>(SB), RODATA|NOPTR, $8
+DATA query<>+0(SB)/8, $0x3f3f3f3f3f3f3f3f
+GLOBL query<>(SB), RODATA|NOPTR, $8
+DATA gated<>+0(SB)/8, $0x1f1f1f1f1f1f1f1f
+GLOBL gated<>(SB), RODATA|NOPTR, $8
+DATA open<>+0(SB)/8, $0xe0e0e0e0e0e0e0e0
+GLOBL open<>(SB), RODATA|NOPTR, $8
 DATA small<>+0(SB)/8, $0x2020202020202020
 GLOBL small<>(SB), RODATA|NOPTR, $8
 DATA toz<>+0(SB)/8, $0x0505050505050505
@@ -51,6 +57,8 @@ GLOBL letters<>(SB), RODATA|NOPTR, $8
 #define TOKEN 2816
 #define PARITY 3072
 #define CARRY 3328
+#define ANCHOR (3328+32*23)
+#define SHUT (3328+32*23+256)
 
 // GATHER writes the top bits of the bytes of a and b to a word of the sheet.
 #define GATHER(a, b, to) \
@@ -143,6 +151,12 @@ loop:
 	VPOR Y4, Y2, Y2
 	VPCMPEQB Y1, Y5, Y4
 	VPOR Y4, Y3, Y3
+	VPBROADCASTB query<>(SB), Y4
+	VPCMPEQB Y0, Y4, Y4
+	VPOR Y4, Y2, Y2
+	VPBROADCASTB query<>(SB), Y4
+	VPCMPEQB Y1, Y4, Y4
+	VPOR Y4, Y3, Y3
 	GATHER(Y2, Y3, SIGN)
 
 	// alnum
@@ -191,6 +205,7 @@ TEXT ·classifyAVX512(SB), NOSPLIT, $0-32
 	VPBROADCASTB small<>(SB), Z21
 	VPBROADCASTB lettera<>(SB), Z20
 	VPBROADCASTB letters<>(SB), Z19
+	VPBROADCASTB query<>(SB), Z18
 
 loop512:
 	VMOVDQU64 (SI), Z0
@@ -220,6 +235,8 @@ loop512:
 	VPCMPEQB Z0, Z22, K3
 	KORQ K1, K2, K1
 	KORQ K1, K3, K1
+	VPCMPEQB Z0, Z18, K2
+	KORQ K1, K2, K1
 	KMOVQ K1, SIGN(DI)
 	ADDQ $64, SI
 	ADDQ $8, DI
@@ -377,5 +394,55 @@ sift:
 	ADDQ $32, SI
 	SUBQ $4, CX
 	JG sift
+	VZEROUPPER
+	RET
+
+// func anchorVBMI(b *byte, s *sheet, k, n int, x *sifter)
+//
+// What anchorAny does: VPERMI2B looks each of 64 bytes up in a table of 128. A byte
+// above those is looked up without its top bit, and such places left out at the end.
+TEXT ·anchorVBMI(SB), NOSPLIT, $0-40
+	MOVQ b+0(FP), SI
+	MOVQ s+8(FP), DI
+	MOVQ k+16(FP), R9
+	MOVQ n+24(FP), CX
+	MOVQ x+32(FP), DX
+	LEAQ (DI)(R9*8), DI
+	VMOVDQU64 (DX), Z16
+	VMOVDQU64 64(DX), Z17
+	VMOVDQU64 128(DX), Z18
+	VMOVDQU64 192(DX), Z19
+	VMOVDQU64 256(DX), Z20
+	VMOVDQU64 320(DX), Z21
+	VMOVDQU64 384(DX), Z22
+	VMOVDQU64 448(DX), Z23
+	VPBROADCASTB gated<>(SB), Z24
+	VPBROADCASTB open<>(SB), Z25
+
+anchors:
+	VMOVDQU64 (SI), Z0
+	VMOVDQU64 1(SI), Z1
+	VMOVDQU64 2(SI), Z2
+	VMOVDQU64 3(SI), Z3
+	VPORQ Z0, Z1, Z4
+	VPORQ Z2, Z4, Z4
+	VPERMI2B Z17, Z16, Z0
+	VPERMI2B Z19, Z18, Z1
+	VPERMI2B Z21, Z20, Z2
+	VPERMI2B Z23, Z22, Z3
+	VPANDQ Z0, Z1, Z0
+	VPANDQ Z2, Z3, Z2
+	VPANDQ Z0, Z2, Z0
+	VPMOVB2M Z4, K1
+	VPTESTMB Z24, Z0, K2
+	VPTESTMB Z25, Z0, K3
+	KANDNQ K2, K1, K2
+	KANDNQ K3, K1, K3
+	KMOVQ K2, SHUT(DI)
+	KMOVQ K3, ANCHOR(DI)
+	ADDQ $64, SI
+	ADDQ $8, DI
+	DECQ CX
+	JNZ anchors
 	VZEROUPPER
 	RET

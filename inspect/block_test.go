@@ -22,7 +22,7 @@ func plainMarks(s *sheet, b []byte, k int) {
 		set(&s.brace, strings.IndexByte("{}[]Y_y\x7f", c) >= 0)
 		set(&s.digit, c >= '0' && c <= '9')
 		set(&s.low, c < '0')
-		set(&s.sign, c == '@' || c == '%' || c == '+')
+		set(&s.sign, c == '@' || c == '%' || c == '+' || c == '?')
 		set(&s.high, c >= 0x80)
 		set(&s.alnum, alnum(c))
 	}

@@ -87,7 +87,7 @@ func (r *reader) run() bool {
 			k = 0
 		}
 		quote, in := s.quote[k], s.parity[k]
-		trig := s.trig[k] | s.sign[k] | anchored(t, off)
+		trig := s.trig[k] | s.sign[k] | s.anchor[k]
 		if s.slash[k]|escape != 0 {
 			r.slashed = off + 64
 			esc := escaped(s.slash[k], &escape)
@@ -144,9 +144,12 @@ func (r *reader) run() bool {
 			case in&bit == 0:
 				r.next = r.scalar(r.top.key, p)
 			default:
-				if n := idle(t, 0, p); n > 0 {
-					r.next = n
-					continue
+				anchor := s.anchor[k]&bit != 0
+				if !anchor {
+					if n := idle(t, 0, p); n > 0 {
+						r.next = n
+						continue
+					}
 				}
 				start := q1
 				if q := quote & (bit - 1); q != 0 {
@@ -161,7 +164,7 @@ func (r *reader) run() bool {
 						return false
 					}
 				}
-				r.inString(p)
+				r.inString(p, anchor)
 			}
 		}
 		if quote != 0 {
@@ -408,7 +411,8 @@ func (r *reader) begin(start, end int) bool {
 }
 
 // inString looks at the trigger t[p] in the string being read: a value, or a key.
-func (r *reader) inString(p int) {
+// anchor says that a secret may begin there.
+func (r *reader) inString(p int, anchor bool) {
 	start, top := r.str, r.top
 	r.object = int(top.object)
 	r.ctx = mNone
@@ -428,6 +432,12 @@ func (r *reader) inString(p int) {
 		r.undo(r.t, start, r.strEnd, 0)
 		r.next = r.strEnd + 1
 	default:
+		if anchor {
+			if end := r.anchored(r.t, start, r.strEnd, p); end > 0 {
+				r.next = end
+				break
+			}
+		}
 		if r.next = r.trigger(r.t, start, r.strEnd, p); r.next < 0 {
 			r.undo(r.t, start, r.strEnd, foldPercent)
 			r.next = r.strEnd + 1

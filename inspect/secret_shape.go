@@ -28,7 +28,6 @@ type special uint8
 const (
 	asJWT special = iota
 	asPEM
-	asURL
 	asHash
 	asTelegram
 	asTerraform
@@ -40,7 +39,6 @@ const (
 	asBot
 	asPair
 	asESN
-	asEscaped // only so that what is escaped is undone
 )
 
 // specials are the beginnings of those shapes.
@@ -51,7 +49,6 @@ var specials = func() (all []struct {
 	for as, prefixes := range [...][]string{
 		asJWT:         {"eyJ"},
 		asPEM:         {"-----BEGIN "},
-		asURL:         {"://"},
 		asHash:        {"$2a$", "$2b$", "$2y$", "$argon2", "$1$", "$5$", "$6$", "$y$", "$7$", "$apr1$", "$P$", "$pbkdf2", "$scrypt$", "pbkdf2_sha", "pbkdf2:sha", "{SSHA"},
 		asTelegram:    {":AA"},
 		asTerraform:   {".atlasv1."},
@@ -63,8 +60,7 @@ var specials = func() (all []struct {
 		asBot:         {"Bot "},
 		asPair: {"rd=", "wd=", "ey=", "en=", "et=", "id=", "ss=", "se=", "de=", "st=", "sh=", "on=", "ie=", "er=", "in=", "te=", "ge=", "sn=", "rt=", "RD=", "WD=", "EY=", "EN=", "ET=", "ID=", "SS=", "IN=",
 			"rd: ", "wd: ", "ey: ", "en: ", "et: ", "id: ", "ss: ", "se: ", "de: ", "st: ", "sh: ", "on: ", "ie: ", "er: ", "in: ", "te: ", "ge: ", "sn: ", "rt: ", "RD: ", "WD: ", "EY: ", "EN: ", "ET: ", "ID: ", "SS: ", "IN: "},
-		asESN:     {"NFANDROID", "NFCDCH-", "NFAPPL-", "NFPS4-", "NFPS5-", "NFXBOX-"},
-		asEscaped: {`:\/\/`},
+		asESN: {"NFANDROID", "NFCDCH-", "NFAPPL-", "NFPS4-", "NFPS5-", "NFXBOX-"},
 	} {
 		for _, p := range prefixes {
 			all = append(all, struct {
@@ -111,8 +107,6 @@ func (w *walk) special(as special, t []byte, lo, hi, p, i int) int {
 		return w.jwt(t, lo, hi, p)
 	case asPEM:
 		return w.pem(t, hi, p, i)
-	case asURL:
-		return w.url(t, lo, hi, p, i)
 	case asHash:
 		return w.passwordHash(t, lo, hi, p, i)
 	case asTelegram:
@@ -502,7 +496,7 @@ func (w *walk) pair(t []byte, lo, hi, p int) int {
 	if p+1-a < 3 || !endings.may(t[p-2:p+1]) {
 		return 0
 	}
-	m := means(t[a : p+1])
+	m := w.keys.of(t, a, p+1, look)
 	if m < firstKnown {
 		return 0
 	}

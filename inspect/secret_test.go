@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
+	"pgregory.net/rapid"
 	"strings"
 	"testing"
 
@@ -346,18 +347,36 @@ func TestPhrasesStandOnce(t *testing.T) {
 	}
 }
 
-func TestAnchoredMissesNone(t *testing.T) {
+func TestAnchorsMissNone(t *testing.T) {
 	for _, a := range anchors {
-		if len(a) < fingerprint {
-			t.Errorf("%q is too short", a)
+		if len(a.window) < 3 {
+			t.Errorf("%q is too short", a.window)
 		}
-		for pad := range 70 {
-			body := []byte(strings.Repeat(" ", pad) + a + "   ")
-			if marks := anchored(body, pad/64*64); marks&(1<<(pad%64)) == 0 {
-				t.Fatalf("%q is not marked at %d", a, pad)
+		for pad := range 140 {
+			body := []byte(strings.Repeat(" ", pad) + a.window + "   ")
+			var s sheet
+			s.begin()
+			s.mark(body, 0)
+			if s.anchor[pad/64]>>(pad%64)&1 == 0 {
+				t.Fatalf("%q is not marked at %d", a.window, pad)
 			}
 		}
 	}
+	rapid.Check(t, func(t *rapid.T) {
+		body := []byte(rapid.StringOfN(rapid.RuneFrom([]rune("sk_live-ghp=: ä$2a?eyJ")), 1, 400, -1).Draw(t, "body"))
+		var s sheet
+		s.begin()
+		s.mark(body, 0)
+		body = append(body, make([]byte, 128)...)
+		last := uint64(0) // there are no backslashes
+		for k := range (len(body) - 65) / 64 {
+			shut, open := anchorSifter.anchorAny((*[64 + fingerprint - 1]byte)(body[64*k:]))
+			if want := sure(body[64*k:], open|shut&^(s.alnum[k]<<1|last)); s.anchor[k] != want {
+				t.Fatalf("%q, block %d: %x, want %x", body, k, s.anchor[k], want)
+			}
+			last = s.alnum[k] >> 63
+		}
+	})
 }
 
 func TestEveryClassIsListedOnce(t *testing.T) {

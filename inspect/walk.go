@@ -112,7 +112,7 @@ func (w *walk) scan(t []byte, lo, hi int) {
 			s.mark(t, off)
 			k = 0
 		}
-		ev := s.trig[k] | s.sign[k] | anchored(t, off)
+		ev := s.trig[k] | s.sign[k] | s.anchor[k]
 		if high := s.high[k]; high != 0 && w.origin == nil {
 			ev |= wide(t, off, high)
 		}
@@ -130,6 +130,11 @@ func (w *walk) scan(t []byte, lo, hi int) {
 			}
 			if p >= hi {
 				break
+			}
+			if s.anchor[k]>>(p-off)&1 != 0 {
+				if next = w.anchored(t, lo, hi, p); next > 0 {
+					continue
+				}
 			}
 			if next = idle(t[:hi], lo, p); next > 0 {
 				continue
@@ -174,9 +179,22 @@ func idle(t []byte, lo, p int) int {
 		if !hides(t[p:]) {
 			return p + 1
 		}
+	case c == '?':
+		// A signed query is longer than most.
+		if p+signedMin > len(t) {
+			return p + 1
+		}
+		for _, c := range t[p+1 : p+signedMin] {
+			if urlEnd[c] {
+				return p + 1
+			}
+		}
 	}
 	return 0
 }
+
+// signedMin is how long a signed query is at least, with its question mark.
+const signedMin = 16
 
 // clock gives the end of the time of day after the date that ends at t[i]:
 // T20:15:00.123456+02:00, and with a space for the T.
@@ -202,12 +220,16 @@ func clock(t []byte, i int) int {
 // trigger looks at t[p], within t[lo:hi], and gives where to go on; -1 where the
 // whole of t[lo:hi] has to be undone first.
 func (w *walk) trigger(t []byte, lo, hi, p int) int {
-	if end := w.secret(t, lo, hi, p); end > 0 {
-		return end
-	}
 	switch c := t[p]; {
 	case c == '@':
+		if end := w.urlAt(t, lo, hi, p); end > 0 {
+			return end
+		}
 		return w.email(t, lo, hi, p)
+	case c == '?':
+		if end := w.urlAt(t, lo, hi, p); end > 0 {
+			return end
+		}
 	case digit(c):
 		return w.number(t, lo, hi, p)
 	case c == '+':
