@@ -204,11 +204,14 @@ func (c *whoSawCommand) Run(s *streams) error {
 		return printJSON(s, struct {
 			Subject    string   `json:"subject"`
 			Principals []*sight `json:"principals"`
-		}{subject.String(), all})
+		}{named(subject), all})
 	}
 	if len(all) == 0 {
 		fmt.Fprintf(s.out, "Nobody saw %s.\n", subject)
 		return nil
+	}
+	if _, err := weir.ParseSubject(c.Subject); err != nil && !strings.HasPrefix(c.Subject, "customer:") {
+		defer fmt.Fprintln(s.out, "\n"+underCustomer)
 	}
 	return table(s, "PRINCIPAL\tROLE\tHOW\tRELEASES\tLAST\tROUTES\tCLASSES", func(row func(...any)) {
 		for _, t := range all {
@@ -234,16 +237,54 @@ func (c *whoSawCommand) find(s *streams) (weir.Subject, error) {
 		return weir.Subject{}, err
 	}
 	defer store.Close()
-	if kind == "email" {
-		value = strings.ToLower(value)
-	}
-	subject, known, err := subjects.Lookup(s.ctx, weir.Identifier{Kind: kind, Value: weir.NewPlain(value)})
+	subject, known, err := subjects.Lookup(s.ctx, weir.Identifier{Kind: kind, Value: weir.NewPlain(canonical(kind, value))})
 	if err != nil {
 		return weir.Subject{}, err
 	}
 	if !known {
-		fmt.Fprintln(s.out, "The subject directory does not know this identifier: nothing of it was released.")
+		if c.JSON {
+			return weir.Subject{}, nil // nobody, whom nobody saw
+		}
+		fmt.Fprintln(s.out, "The subject directory does not know this identifier. "+underCustomer)
 		return weir.Subject{}, exit(0)
 	}
 	return subject, nil
+}
+
+// named writes a pseudonym; nobody's is empty.
+func named(subject weir.Subject) string {
+	if subject == (weir.Subject{}) {
+		return ""
+	}
+	return subject.String()
+}
+
+// underCustomer keeps an answer about one identifier from being taken for an
+// answer about the person.
+const underCustomer = "What is in the record of a customer that a route declares is kept under that customer alone: ask for customer:ID as well."
+
+// canonical writes an identifier as the subject directory has it, however it was
+// typed.
+func canonical(kind, value string) string {
+	keep := func(ok func(rune) bool) string {
+		return strings.Map(func(r rune) rune {
+			if ok(r) {
+				return r
+			}
+			return -1
+		}, value)
+	}
+	digit := func(r rune) bool { return r >= '0' && r <= '9' }
+	switch kind {
+	case "email":
+		return strings.ToLower(strings.TrimSpace(value))
+	case "phone":
+		return keep(func(r rune) bool { return digit(r) || r == '+' })
+	case "card":
+		return keep(digit)
+	case "iban":
+		value = strings.ToUpper(value)
+		return keep(func(r rune) bool { return digit(r) || r >= 'A' && r <= 'Z' })
+	}
+	return value
 }
