@@ -32,7 +32,7 @@ var supports = of(mEmail, mPhone, mBirth, mStreet, mAddress, mCard, mIBAN, mName
 
 // resolve decides what waited for the object f to be complete.
 func (w *walk) resolve(f *frame) {
-	person := f.parent == mPerson || f.parent == mHolder || f.parent == mName
+	person := f.parent == mPerson || f.parent == mHolder || f.parent == mName || f.parent == mHousehold
 	form, object := w.form, w.object
 	for _, p := range w.pending[f.wait:] {
 		w.form, w.object = p.form, p.object
@@ -100,7 +100,7 @@ func (w *walk) tree(t []byte, f *frame, end int) {
 	}
 	if class == "" && f.kind == objectFrame {
 		var of meaning
-		if class, of = f.shape(); class == "" {
+		if class, of = f.shape(); class == "" && !(f.parent == mHousehold && w.within(f.parent)) {
 			class = f.storyShape()
 		}
 		if of != mNone && f.inside.has(of) {

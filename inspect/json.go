@@ -417,8 +417,8 @@ func (r *reader) inString(p int, anchor bool) {
 	r.object = int(top.object)
 	r.ctx = mNone
 	if after := skipSpace(r.t, r.strEnd+1); top.kind != objectFrame || after == len(r.t) || r.t[after] != ':' {
-		if r.ctx = top.key; r.ctx == mNumber {
-			r.ctx = r.numbers()
+		if r.ctx = top.key.context(); r.ctx == mNumber {
+			r.ctx = r.numbers().context()
 		}
 	}
 	switch {
@@ -502,7 +502,7 @@ func (r *reader) close(p int) bool {
 	}
 	r.pop()
 	r.base = min(r.base, n)
-	if f.parent != mNone || f.has&shaped != 0 {
+	if f.parent != mNone || f.has&shaped != 0 || f.parts != 0 {
 		r.tree(r.t, f, p+1) // f stays as it is until another is opened
 	}
 	if r.top.kind == arrayFrame {

@@ -90,6 +90,20 @@ func (w *walk) known(m meaning, v []byte, at span) bool {
 	return class != GiftNote && class != DirectMessage && class != WishList && class != Password
 }
 
+// context gives what a meaning says about the numbers in its value: those beyond say
+// nothing, or that it is text, or that the number is the system's own.
+func (m meaning) context() meaning {
+	switch {
+	case m < firstKnown:
+		return m
+	case m == mGiftNote, m == mMessage, m == mMessages, m == mWish, m == mMessageText:
+		return mText
+	case m == mKid, m == mHousehold, m == mPayout:
+		return mNone
+	}
+	return mOpaque
+}
+
 // judge says what the value v of the meaning m is, and how sure that is. In text
 // less can be made of what says so.
 func judge(m meaning, v []byte, text bool) (weir.Class, weir.Confidence) {
@@ -158,11 +172,11 @@ func judge(m meaning, v []byte, text bool) (weir.Class, weir.Confidence) {
 			return GoogleAccount, weir.SureMatch
 		}
 	case mSession:
-		if len(v) >= 12 && random(v) {
+		if len(v) >= 12 && random(v) && !bytes.HasPrefix(v, []byte("S-1-")) {
 			return SessionCookie, weir.SureMatch
 		}
 	case mSessionID:
-		if long && hasDigit(v) {
+		if long && hasDigit(v) && !bytes.HasPrefix(v, []byte("S-1-")) { // a security id of Windows
 			return SessionCookie, weir.LikelyMatch
 		}
 	}
@@ -179,6 +193,9 @@ func address(v []byte) bool {
 func password(v []byte, text bool) (weir.Class, weir.Confidence) {
 	if len(v) < 4 || len(v) > 256 || address(v) || label(v) || v[0] == '$' && len(v) > 20 {
 		return "", 0
+	}
+	if text && (v[0] == '+' || bytes.ContainsAny(v, "()[]{}")) {
+		return "", 0 // an expression
 	}
 	if bytes.IndexByte(v, ' ') >= 0 {
 		// A phrase, if it is no sentence of a form.

@@ -152,7 +152,7 @@ func date(t []byte, lo, hi, p int) int {
 // it took.
 func (w *walk) runs(t []byte, lo, hi int, runs []run) int {
 	first := runs[0]
-	if wordBefore(t, lo, first.a) || first.sep == '.' && first.len() > 3 {
+	if wordBefore(t, lo, first.a) || first.a > lo && t[first.a-1] == '*' || first.sep == '.' && first.len() > 3 {
 		return 0
 	}
 	if len(runs) >= 4 && runs[1].sep == '.' {
@@ -163,6 +163,9 @@ func (w *walk) runs(t []byte, lo, hi int, runs []run) int {
 		if first.sep != '.' && w.ipv4(t, lo, hi, runs[:4], next) {
 			return 4
 		}
+	}
+	if used := parcel(t, runs); used > 0 {
+		return used
 	}
 	if used := w.card(t, lo, hi, runs); used > 0 {
 		return used

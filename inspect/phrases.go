@@ -1,7 +1,7 @@
 package inspect
 
 // phrases is all that keys, columns and labels mean.
-var phrases = joined(words, localWords, numberWords, ruleTab.phrases, secretWords, storyWords)
+var phrases = joined(words, localWords, numberWords, ruleTab.phrases, secretWords, storyWords, thingWords)
 
 // joined gives one table of several. Of a phrase that stands in more than one, the
 // last says what it means.

@@ -14,13 +14,16 @@ func random(v []byte) bool {
 		return false
 	}
 	var count [256]uint16
-	distinct, steps, pairs, common := 0, 0, 0, 0
+	distinct, steps, pairs, common, digits := 0, 0, 0, 0, 0
 	for i, c := range v {
 		if count[c] == 0 {
 			distinct++
 		}
 		if count[c] < math.MaxUint16 {
 			count[c]++
+		}
+		if digit(c) {
+			digits++
 		}
 		if i == 0 {
 			continue
@@ -30,7 +33,7 @@ func random(v []byte) bool {
 		}
 		if alpha(c) && alpha(v[i-1]) {
 			pairs++
-			if usual.has(v[i-1], c) {
+			if usual.has(v[i-1], c) && (c >= 'a' || v[i-1] < 'a') { // no word goes on in capitals
 				common++
 			}
 		}
@@ -39,8 +42,9 @@ func random(v []byte) bool {
 		return false
 	}
 	// Two thirds of the pairs of letters in English text are among the usual, and a
-	// quarter of those drawn evenly; of hexadecimal digits a bit less than half.
-	if pairs >= 12 && common*100 > pairs*62 && pairs*2 > n {
+	// quarter of those drawn evenly; of hexadecimal digits a bit less than half. And
+	// words have few digits.
+	if pairs >= 12 && common*100 > pairs*62 && pairs*2 > n && digits*6 < n {
 		return false
 	}
 	return entropy(&count, n) >= min(2.8, 0.7*math.Log2(float64(n)))

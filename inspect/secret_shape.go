@@ -112,11 +112,14 @@ func (w *walk) special(as special, t []byte, lo, hi, p, i int) int {
 	case asTelegram:
 		// The bot's number, a colon, 35 characters.
 		a := p
-		for a > max(lo, w.last, p-12) && digit(t[a-1]) {
+		for a > max(lo, p-12) && digit(t[a-1]) {
 			a--
 		}
 		b := kURL.while(t, p+1, hi, 36)
 		if p-a >= 8 && p-a <= 10 && b-p-1 == 35 && !(a > lo && wordByte(t[a-1])) && random(t[p+1:b]) && !placeholder(t[p+1:b]) {
+			if a < w.last {
+				a = p + 1 // the number has been taken for another
+			}
 			return w.secretAt(TelegramToken, a, b, weir.SureMatch)
 		}
 	case asTerraform:
@@ -287,7 +290,7 @@ func (w *walk) url(t []byte, lo, hi, p, i int) int {
 			query = b
 		}
 	}
-	for b > i && (t[b-1] == '.' || t[b-1] == ',' || t[b-1] == ';') {
+	for b > host && (t[b-1] == '.' || t[b-1] == ',' || t[b-1] == ';') {
 		b--
 	}
 	if c, ok := signed(t[host:b], query-host); ok && a < p {
@@ -299,7 +302,7 @@ func (w *walk) url(t []byte, lo, hi, p, i int) int {
 // urlEnd are the bytes that end a URL in text.
 var urlEnd = func() (t [256]bool) {
 	for c := range t {
-		t[c] = c <= ' ' || c == '"' || c == '\'' || c == '<' || c == '>' || c == '\\' || c == '`' || c == '|' || c == '*'
+		t[c] = c <= ' ' || c == '"' || c == '\'' || c == '<' || c == '>' || c == '\\' || c == '`' || c == '|'
 	}
 	return t
 }()
@@ -382,8 +385,10 @@ func (w *walk) passwordHash(t []byte, lo, hi, p, i int) int {
 	for end := min(hi, i+512); b < end && (kindsOf[t[b]]&(kAlnum|kDot|kPlus|kEqual|kDash|kUnder) != 0 || t[b] == '$' || t[b] == ',' || t[b] == ':' && t[p] == 'p' || t[b] == '}'); {
 		b++
 	}
-	for b > i && (t[b-1] == '.' || t[b-1] == ',' || t[b-1] == ':') && t[p+1] != '2' {
-		b--
+	if n := b - 1 - bytes.LastIndexByte(t[p:b], '$') - p; t[p] != '$' || cryptLengths&(uint64(1)<<min(63, max(0, n))) == 0 {
+		for b > i && (t[b-1] == '.' || t[b-1] == ',' || t[b-1] == ':') {
+			b--
+		}
 	}
 	v := t[p:b]
 	last := bytes.LastIndexAny(v, "$}:") + 1
@@ -400,6 +405,10 @@ func (w *walk) passwordHash(t []byte, lo, hi, p, i int) int {
 	}
 	return w.secretAt(PasswordHash, p, b, weir.SureMatch)
 }
+
+// cryptLengths are how long the last parts of hashes in crypt's base 64 are, whose
+// last character may be a dot: MD5, SHA-256 and SHA-512 (63 stands for 63 and more).
+const cryptLengths uint64 = 1<<22 | 1<<43 | 1<<63
 
 // hook looks for the path of a webhook's URL that begins at t[i]: who knows it may
 // post.
@@ -502,6 +511,9 @@ func (w *walk) pair(t []byte, lo, hi, p int) int {
 	}
 	i := p + 2
 	spoken := t[p+1] == ':'
+	if k := t[a : p+1]; string(k) == "PWD" || string(k) == "OLDPWD" {
+		return 0 // where a shell is
+	}
 	for i < hi && i < p+4 && t[i] == ' ' {
 		i++
 	}

@@ -236,6 +236,7 @@ func TestShapesOfSecrets(t *testing.T) {
 		{PasswordHash, "x " + argon + " y", argon},
 		{PasswordHash, "root:" + sha + ":19000:0:99999:7:::", sha},
 		{PasswordHash, "hash is " + pb, pb},
+		{PasswordHash, "x " + sha[:len(sha)-1] + ". y", sha[:len(sha)-1] + "."},
 		{ConnectionString, "DSN postgres://app:" + pw + "@db.example:5432/x?sslmode=require", pw},
 		{ConnectionString, "mongodb+srv://app:" + pw + "@db.example/x", pw},
 		{URLPassword, "curl https://jo:" + pw + "@api.example/v1", pw},
@@ -308,6 +309,7 @@ func TestSecretsByKey(t *testing.T) {
 		`{"x":"the basic understanding of bearer tokens is a key: simple","y":"a secret: never tell","z":"token=req.body","w":"password=password"}`,
 		`{"x":"postgres://user:password@localhost/db","y":"https://example.com/@jo:x","z":"http://a.example:8080/","u":"git@code.example:a/b"}`,
 		`{"x":"desk-top-publishing-in-three-easy-steps-for-all-of-us","y":"risk-management-and-other-interesting-things-to-read-here"}`,
+		`{"x":"append(env, \"PWD=\"+dir)","y":"PWD=/home/jo","z":"SID: S-1-5-21domain-513","w":"password=os.getenv(KEY1)","v":"file://directory.  The second","u":"tries https://, then git+ssh://."}`,
 		`{"x":"tok_visa","y":"pm_card_visa","z":"pi_value","w":"src_directory_listing_for_all"}`,
 	} {
 		for _, seg := range []weir.Segment{{Syntax: weir.JSON, Record: true, Body: []byte(body)}, {Syntax: weir.Text, Body: []byte(body)}} {
@@ -323,7 +325,8 @@ func said(p string) bool {
 	_, a := words[p]
 	_, b := numberWords[p]
 	_, c := ruleTab.phrases[p]
-	return a || b || c
+	_, d := localWords[p]
+	return a || b || c || d
 }
 
 // TestPhrasesStandOnce: a phrase of one table does not change what another says.

@@ -86,20 +86,27 @@ func digitsOnly(v []byte) bool {
 	return true
 }
 
-// numberLike reports whether v is a number of a card, as they are written: digits,
-// capitals and dashes or spaces; four digits at least.
+// numberLike reports whether v is a number of a card, as they are written: digits and
+// letters in groups, of letters alone at most four capitals; four digits at least.
 func numberLike(v []byte) bool {
-	digits, last := 0, byte(' ')
-	for _, c := range v {
+	digits, letters, small, group := 0, 0, false, 0 // of all; of the group
+	for i := 0; i <= len(v); i++ {
 		switch {
-		case digit(c):
+		case i == len(v) || v[i] == '-' || v[i] == ' ':
+			if group == 0 || letters == group && (small || letters > 4) {
+				return false
+			}
+			letters, small, group = 0, false, 0
+		case digit(v[i]):
 			digits++
-		case alpha(c):
-		case (c == '-' || c == ' ') && last != ' ' && last != '-':
+			group++
+		case alpha(v[i]):
+			letters++
+			group++
+			small = small || v[i] >= 'a'
 		default:
 			return false
 		}
-		last = c
 	}
 	return digits >= 4 || digits == len(v)
 }
@@ -268,9 +275,9 @@ var storyWords = map[string]meaning{
 	"billing_token": mPayToken, "vault_token_id": mPayToken, "stored_payment_method_id": mPayToken, "recurring_detail_reference": mPayToken, "payment_instrument_token": mPayToken,
 	"is_kid": mKid, "is_kids": mKid, "kids": mKid, "is_child": mKid, "kids_mode": mKid, "kid_mode": mKid, "is_kids_profile": mKid, "is_kid_profile": mKid, "kidsprofile": mKid,
 	"maturity_level": mKid, "max_maturity_rating": mKid, "parental_level": mKid, "maturity_setting": mKid, "child_age": mKid, "age_band": mKid, "viewing_restriction": mKid,
-	"profile_name": mProfile, "profile_id": mProfile, "profile_avatar": mProfile, "avatar": mProfile, "avatar_id": mProfile, "viewer_name": mProfile,
-	"sender_id": mSender, "from_user": mSender, "from_user_id": mSender, "from_id": mSender, "sender_user_id": mSender, "from_profile_id": mSender, "sender_name": mSender,
-	"recipient_id": mReceiver, "to_user": mReceiver, "to_user_id": mReceiver, "to_id": mReceiver, "receiver_id": mReceiver, "recipient_user_id": mReceiver, "to_profile_id": mReceiver,
+	"profile_name": mProfile, "profile_id": mProfile, "profile_avatar": mProfile, "avatar": mProfile, "avatar_id": mProfile,
+	"sender_id": mSender, "from_user_id": mSender, "from_id": mSender, "sender_user_id": mSender, "from_profile_id": mSender,
+	"recipient_id": mReceiver, "to_user_id": mReceiver, "to_id": mReceiver, "receiver_id": mReceiver, "recipient_user_id": mReceiver, "to_profile_id": mReceiver,
 	"recipient_ids": mReceiver,
 	"message":       mMessageText, "message_text": mMessageText, "message_body": mMessageText, "body": mMessageText, "text": mMessageText, "message_content": mMessageText,
 	"payout_id": mPayoutID, "payout_reference": mPayoutID, "payout_ref": mPayoutID,

@@ -22,7 +22,7 @@ func (w *walk) value(m meaning, t []byte, lo, hi int) {
 	if present.has(m) || m == mID {
 		w.frames[len(w.frames)-1].has |= 1 << m
 	}
-	w.ctx = m
+	w.ctx = m.context()
 	if w.escapes(v) {
 		v = w.fold(t, lo, hi, w.folding(v))
 		w.last = 0
