@@ -209,3 +209,54 @@ func TestChosenCountries(t *testing.T) {
 		}
 	}
 }
+
+// FuzzNumbers strings numbers and what may stand between them together, and compares
+// what is found with a reading that tries every stretch of the text on every rule:
+// whatever is found of a rule is a number by its check, and stands where the check
+// says so.
+func FuzzNumbers(f *testing.F) {
+	for _, r := range rules {
+		for _, v := range r.valid {
+			f.Add("his " + strings.Fields(r.keys)[0] + " is " + v + " or " + r.invalid[0])
+		}
+	}
+	f.Add("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10")
+	f.Add("4242424242424242|08/27|123 gps 51.4779,-0.0015 born 28.02.1990 00:00:5e:00:53:01")
+	f.Add("电话：1012340823 手机号码是159-0000-0883 IBAN DE89 3704 0044 0532 0130 00 BIC COBADEFFXXX")
+	in := inspector(f, Config{Unsure: true, Countries: []string{"US", "GB", "NL", "BE", "SE", "DK", "FI", "BR", "IN"}})
+	f.Fuzz(func(t *testing.T, text string) {
+		var r Report
+		seg := weir.Segment{Syntax: weir.Text, Body: []byte(text)}
+		if err := in.Inspect(&r, &seg, nil); err != nil {
+			t.Fatal(err)
+		}
+		check(t, &seg, &r)
+		for _, x := range r.Findings {
+			if x.Detector != "rule" || strings.ContainsAny(text, "%\u200b\ufeff") || !ascii(text) {
+				continue
+			}
+			ok := false
+			for _, rule := range rules {
+				var buf [maxPlain]byte
+				v, _ := compact(buf[:], seg.Body[x.Start:x.End])
+				p := rule.check(v)
+				ok = ok || rule.class == x.Class && p != refuted && (p == checked) == x.Checked
+			}
+			if !ok {
+				t.Fatalf("%s: %q does not pass its check", x.Class, text[x.Start:x.End])
+			}
+			if x.Start > 0 && alnum(text[x.Start-1]) || x.End < len(text) && alnum(text[x.End]) {
+				t.Fatalf("%s: %q is a part of a word in %q", x.Class, text[x.Start:x.End], text)
+			}
+		}
+	})
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}

@@ -29,7 +29,7 @@ var numberWords = map[string]meaning{
 func (w *walk) byNumber(m meaning, v []byte, at span) bool {
 	switch m {
 	case mGeo:
-		if pairValue(v) {
+		if placeValue(v) {
 			w.keyedAs(Location, at, false)
 			return true
 		}
@@ -112,9 +112,9 @@ func (w *walk) decide(f *frame, p pending) {
 	}
 }
 
-// pairValue reports whether v is a latitude and a longitude, with at least three
+// placeValue reports whether v is a latitude and a longitude, with at least three
 // decimals each: some hundred metres (ISO 6709 annex H writes them so for people).
-func pairValue(v []byte) bool {
+func placeValue(v []byte) bool {
 	i := bytes.IndexAny(v, ",; ")
 	if i < 0 {
 		return false
@@ -161,7 +161,7 @@ func (w *walk) place(t []byte, lo, hi, p int) (end int, ok bool) {
 	for end > p && t[end-1] == '.' {
 		end--
 	}
-	if end-a < 11 || a > lo && wordByte(t[a-1]) || end < hi && wordByte(t[end]) || !pairValue(t[a:end]) {
+	if end-a < 11 || a > lo && wordByte(t[a-1]) || end < hi && wordByte(t[end]) || !placeValue(t[a:end]) {
 		return 0, false
 	}
 	if m := w.ctx; m != mGeo && w.beside(t, lo, a) != mGeo {
