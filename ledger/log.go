@@ -111,6 +111,9 @@ type Log struct {
 	view    view
 	newest  Checkpoint
 	note    []byte // newest as it was signed
+
+	witnessed     Witnessed // set by Witnessing
+	witnessedNote []byte
 }
 
 // A view is what a reader may see: durable entries only.
@@ -269,6 +272,7 @@ type Status struct {
 	Bytes      int64 // durable, in segment files
 	Segments   int
 	Checkpoint Checkpoint // the newest
+	Witnessed  Witnessed  // the newest that enough witnesses have signed
 	Repaired   int64      // bytes that Open cut off
 	Err        error      // why it has stopped; nil while it takes entries
 }
@@ -279,7 +283,7 @@ func (l *Log) Status() Status {
 	defer l.mu.Unlock()
 	s := Status{
 		Entries: l.view.size, Bytes: l.view.tail.bytes, Segments: len(l.view.sealed) + 1,
-		Checkpoint: l.newest, Repaired: l.repaired, Err: l.stopped,
+		Checkpoint: l.newest, Witnessed: l.witnessed, Repaired: l.repaired, Err: l.stopped,
 	}
 	for _, seg := range l.view.sealed {
 		s.Bytes += seg.bytes

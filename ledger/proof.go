@@ -35,6 +35,8 @@ type Tree struct {
 	dir      string
 	verifier note.Verifier
 	newest   func() (Checkpoint, []byte, error)
+	// vouched gives the newest note that enough witnesses have signed, or nil.
+	vouched  func() ([]byte, error)
 	segments func() ([]segment, error)
 }
 
@@ -46,6 +48,11 @@ func (l *Log) Tree() *Tree {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			return l.newest, l.note, nil
+		},
+		vouched: func() ([]byte, error) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return l.witnessedNote, nil
 		},
 		segments: func() ([]segment, error) {
 			l.mu.Lock()
@@ -79,6 +86,16 @@ func openTree(d disk, dir, key string) (*Tree, error) {
 	}
 	t := &Tree{disk: d, dir: dir, verifier: v}
 	t.segments = func() ([]segment, error) { return listSegments(d, dir) }
+	t.vouched = func() (last []byte, err error) {
+		b, err := readFile(d, filepath.Join(dir, witnessedFile))
+		if isMissing(err) {
+			return nil, nil
+		}
+		for msg, rest, ok := splitNote(b); ok; msg, rest, ok = splitNote(rest) {
+			last = msg
+		}
+		return last, err
+	}
 	t.newest = func() (Checkpoint, []byte, error) {
 		msg, err := readFile(d, filepath.Join(dir, checkpointFile))
 		if err != nil {
@@ -95,6 +112,21 @@ func (t *Tree) Checkpoint() (Checkpoint, []byte, error) {
 	c, msg, err := t.newest()
 	if err != nil {
 		return Checkpoint{}, nil, fmt.Errorf("read checkpoint: %w", err)
+	}
+	return c, msg, nil
+}
+
+// Witnessed gives the newest checkpoint that enough witnesses have signed, and its
+// note; nil where there is none. Whether the cosignatures hold says Verify, or
+// whoever has the witnesses' keys.
+func (t *Tree) Witnessed() (Checkpoint, []byte, error) {
+	msg, err := t.vouched()
+	if err != nil || msg == nil {
+		return Checkpoint{}, nil, err
+	}
+	c, err := openCheckpoint(msg, t.verifier)
+	if err != nil {
+		return Checkpoint{}, nil, fmt.Errorf("read witnessed checkpoint: %w", err)
 	}
 	return c, msg, nil
 }

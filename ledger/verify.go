@@ -29,6 +29,11 @@ type VerifyOptions struct {
 	// nothing in the directory, shows a history that the holder of the key has
 	// written anew.
 	Checkpoint string
+	// Witnesses are the texts of the public keys of witnesses that the auditor
+	// trusts, and Threshold how many of them must have signed a checkpoint; 0:
+	// all. With witnesses, a log of which they have signed nothing does not hold.
+	Witnesses []string
+	Threshold int
 	// Progress, if not nil, is told now and then how many of the bytes are done.
 	Progress func(done, total int64)
 
@@ -50,6 +55,9 @@ type VerifyReport struct {
 	Signed      Checkpoint
 	Checkpoints int  // how many match
 	Older       bool // VerifyOptions.Checkpoint was given and matches
+	// Witnessed is the newest checkpoint that enough of VerifyOptions.Witnesses
+	// have signed.
+	Witnessed Witnessed
 	// Unfinished is the length of an incomplete write at the end, behind all
 	// that was signed: of a crash, or of a server that is writing just now.
 	Unfinished int64
@@ -78,10 +86,9 @@ func (b *Break) String() string {
 	return where + ": " + b.What
 }
 
-// SelfAttested reports whether nobody but the log's own key vouches for it. A
-// further signature on a checkpoint counts for nothing unless its key is trusted,
-// and VerifyOptions names no keys of witnesses: so it is always true.
-func (r *VerifyReport) SelfAttested() bool { return true }
+// SelfAttested reports whether nobody but the log's own key vouches for it: a
+// further signature on a checkpoint counts only if VerifyOptions names its key.
+func (r *VerifyReport) SelfAttested() bool { return !r.Witnessed.Holds() }
 
 // String says in plain words what was found.
 func (r *VerifyReport) String() string {
@@ -104,7 +111,13 @@ func (r *VerifyReport) String() string {
 	if r.OwnKey {
 		b.WriteString("The key was taken from the directory itself: this shows that the files agree with one another, not who wrote them.\n")
 	}
-	if r.SelfAttested() {
+	if w := r.Witnessed; w.Holds() {
+		fmt.Fprintf(&b, "Witnessed: %d of the %d witnesses that you trust have signed the first %d entries, last at %s. Whoever holds the log's key cannot have written these anew.\n",
+			w.By, w.Of, w.Checkpoint.Size, w.Checkpoint.Time.Format(time.RFC3339))
+		if n := r.Entries - w.Checkpoint.Size; n > 0 {
+			fmt.Fprintf(&b, "For the %d entries behind these only the log's own key vouches.\n", n)
+		}
+	} else {
 		b.WriteString("Self-attested: no outside signature. Whoever holds the key could have written all of it anew.\n")
 	}
 	return b.String()
@@ -138,6 +151,7 @@ type verification struct {
 	o      VerifyOptions
 	report *VerifyReport
 
+	quorum quorum
 	claims []claim // sorted by size
 	tree   frontier
 	last   time.Time
@@ -151,6 +165,7 @@ type claim struct {
 	root  tlog.Hash
 	where string // the file that it stands in
 	older bool
+	by    Witnessed
 }
 
 func (v *verification) fail(from, to int64, segment string, offset int64, what string) {
@@ -164,6 +179,10 @@ func (v *verification) run() error {
 	if err != nil {
 		return err
 	}
+	if v.quorum, err = newQuorum(v.o.Witnesses, v.o.Threshold); err != nil {
+		return err
+	}
+	v.report.Witnessed = Witnessed{Of: len(v.quorum.of), Need: v.quorum.need}
 	// Checkpoints before segments: what is signed by now is there by now.
 	broken, err := v.readClaims(key)
 	if err != nil {
@@ -202,6 +221,9 @@ func (v *verification) run() error {
 	// matters more.
 	if broken != "" {
 		v.fail(v.report.Signed.Size, v.tree.size, "", 0, broken)
+	}
+	if len(v.quorum.of) > 0 && !v.report.Witnessed.Holds() {
+		v.fail(0, v.tree.size, "", 0, fmt.Sprintf("no checkpoint of them is signed by %d of the %d witnesses given", v.quorum.need, len(v.quorum.of)))
 	}
 	return nil
 }
@@ -264,10 +286,25 @@ func (v *verification) readClaims(key note.Verifier) (broken string, err error) 
 	}
 	if v.o.Checkpoint != "" {
 		c, err := openCheckpoint([]byte(v.o.Checkpoint), key)
-		if err != nil {
+		by, werr := v.quorum.open([]byte(v.o.Checkpoint), key)
+		if err != nil || werr != nil {
 			return "", fmt.Errorf("%w: the older checkpoint is not one that this key signed for this log", ErrKey)
 		}
-		v.claims = append(v.claims, claim{size: c.Size, root: c.Root, where: "the checkpoint kept elsewhere", older: true})
+		v.claims = append(v.claims, claim{size: c.Size, root: c.Root, where: "the checkpoint kept elsewhere", older: true, by: by})
+	}
+	witnessed, err := readFile(v.o.disk, filepath.Join(v.dir, witnessedFile))
+	if err != nil && !isMissing(err) {
+		return "", err
+	}
+	for msg, rest, ok := splitNote(witnessed); ok; msg, rest, ok = splitNote(rest) {
+		by, err := v.quorum.open(msg, key)
+		if err != nil {
+			if broken == "" {
+				broken = witnessedFile + " has a checkpoint whose signatures do not hold, or not one of this log"
+			}
+			break
+		}
+		v.claims = append(v.claims, claim{size: by.Checkpoint.Size, root: by.Checkpoint.Root, where: witnessedFile, by: by})
 	}
 	slices.SortStableFunc(v.claims, func(a, b claim) int { return cmp.Compare(a.size, b.size) })
 	return broken, nil
@@ -286,6 +323,12 @@ func (v *verification) claimed(segment string, offset int64) bool {
 			return false
 		}
 		v.report.Signed = Checkpoint{Size: c.size, Root: c.root}
+		if c.by.Holds() {
+			v.report.Witnessed = c.by
+		}
+		if c.where == witnessedFile {
+			continue
+		}
 		if c.older {
 			v.report.Older = true
 		} else {

@@ -6,15 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/getweir/weir/identity"
+	"github.com/getweir/weir/ledger"
 )
 
 // config is weir.yaml. Paths in it are relative to the file.
@@ -54,6 +57,30 @@ type ledgerConfig struct {
 	// as weir api-key prints them: sha256: and 64 hexadecimal digits. None:
 	// nobody may.
 	Readers []string `yaml:"readers"`
+	// Witnesses are shown the ledger's checkpoints, and sign them if they
+	// continue what they saw before (C2SP tlog-witness).
+	Witnesses []witnessConfig `yaml:"witnesses"`
+	// Threshold is how many witnesses make a checkpoint a witnessed one.
+	// Default: all.
+	Threshold int `yaml:"threshold"`
+	// Every is how often a ledger that has grown is shown to them. Default: 10s.
+	Every time.Duration `yaml:"every"`
+}
+
+type witnessConfig struct {
+	// Key is the witness's public key: name+hash+data, of type 4.
+	Key string `yaml:"key"`
+	// URL is its submission prefix; it is asked at URL/add-checkpoint.
+	URL string `yaml:"url"`
+}
+
+// options gives what Log.Witness takes.
+func (c ledgerConfig) options(log *slog.Logger) ledger.WitnessOptions {
+	o := ledger.WitnessOptions{Threshold: c.Threshold, Every: c.Every, Log: log}
+	for _, w := range c.Witnesses {
+		o.Witnesses = append(o.Witnesses, ledger.Witness{Key: w.Key, URL: w.URL})
+	}
+	return o
 }
 
 // readers gives the hashes that Readers names.
@@ -135,6 +162,9 @@ func (c *config) check() error {
 	}
 	if _, _, err := net.SplitHostPort(c.Ledger.Listen); err != nil && c.Ledger.Listen != "" {
 		bad("ledger.listen: must be an address and a port, such as 127.0.0.1:8090")
+	}
+	if n := len(c.Ledger.Witnesses); c.Ledger.Threshold < 0 || c.Ledger.Threshold > n || c.Ledger.Every < 0 {
+		bad("ledger.threshold: from 1 to the number of witnesses, %d; ledger.every: a span such as 10s", n)
 	}
 	if _, err := c.Ledger.readers(); err != nil {
 		bad("%w", err)

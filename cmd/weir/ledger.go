@@ -20,16 +20,18 @@ type ledgerCommand struct {
 }
 
 type ledgerVerifyCommand struct {
-	Dir        string `arg:"" optional:"" default:"weir-state/ledger" type:"path" help:"The ledger's folder. Default: weir-state/ledger."`
-	Key        string `help:"The public key that you trust, as text; else the folder's own is believed." placeholder:"KEY"`
-	Checkpoint string `help:"A file with an older checkpoint of this ledger that was kept elsewhere." placeholder:"FILE" type:"path"`
-	JSON       bool   `name:"json" help:"Print as JSON."`
+	Dir        string   `arg:"" optional:"" default:"weir-state/ledger" type:"path" help:"The ledger's folder. Default: weir-state/ledger."`
+	Key        string   `help:"The public key that you trust, as text; else the folder's own is believed." placeholder:"KEY"`
+	Checkpoint string   `help:"A file with an older checkpoint of this ledger that was kept elsewhere." placeholder:"FILE" type:"path"`
+	Witness    []string `sep:"none" help:"The public key of a witness that you trust, as text; repeatable." placeholder:"KEY"`
+	Threshold  int      `help:"How many of the witnesses must have signed. Default: all." placeholder:"N"`
+	JSON       bool     `name:"json" help:"Print as JSON."`
 }
 
 func (ledgerVerifyCommand) Help() string {
 	return `Reads the whole ledger, also while a server writes to it: each entry's encoding, the Merkle tree over all of them, and every signed checkpoint that was kept. Exit code 0: it holds; 3: it does not.
 
-A ledger's own key proves that its files agree with one another. That nobody with the key has written another history shows only against --key and --checkpoint that were kept elsewhere.
+A ledger's own key proves that its files agree with one another. That nobody with the key has written another history shows only against --key and --checkpoint that were kept elsewhere, or against --witness: the checkpoints that enough of these have signed.
 
 Examples:
   weir ledger verify weir-state/ledger
@@ -37,7 +39,7 @@ Examples:
 }
 
 func (c *ledgerVerifyCommand) Run(s *streams) error {
-	o := ledger.VerifyOptions{Key: c.Key}
+	o := ledger.VerifyOptions{Key: c.Key, Witnesses: c.Witness, Threshold: c.Threshold}
 	if c.Checkpoint != "" {
 		text, err := os.ReadFile(c.Checkpoint)
 		if err != nil {
@@ -81,10 +83,13 @@ func verifiedJSON(r *ledger.VerifyReport) any {
 		Root         string    `json:"root"`
 		Checkpoints  int       `json:"checkpoints"`
 		SelfAttested bool      `json:"self_attested"`
+		WitnessedBy  int       `json:"witnessed_by"`
+		Witnesses    int       `json:"witnesses"`
+		Witnessed    int64     `json:"witnessed"`
 		From         time.Time `json:"from"`
 		To           time.Time `json:"to"`
 		Break        string    `json:"break,omitempty"`
-	}{r.Break == nil, r.Origin, r.Key, r.OwnKey, r.Entries, r.Signed.Size, r.Signed.Root.String(), r.Checkpoints, r.SelfAttested(), r.From, r.To, ""}
+	}{r.Break == nil, r.Origin, r.Key, r.OwnKey, r.Entries, r.Signed.Size, r.Signed.Root.String(), r.Checkpoints, r.SelfAttested(), r.Witnessed.By, r.Witnessed.Of, r.Witnessed.Checkpoint.Size, r.From, r.To, ""}
 	if r.Break != nil {
 		v.Break = r.Break.String()
 	}

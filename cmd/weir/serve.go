@@ -79,7 +79,8 @@ type server struct {
 	console *console.Console // nil: none configured
 	http    *http.Server
 	listen  net.Listener
-	tiles   *tileServer // nil: the ledger is not served
+	tiles   *tileServer        // nil: the ledger is not served
+	witness *ledger.Witnessing // nil: no witnesses
 }
 
 // newServer opens the state, restores what was taken and held, and listens; run
@@ -137,6 +138,9 @@ func newServer(cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err e
 			return nil, errors.Join(fmt.Errorf("console: %w", err), s.listen.Close())
 		}
 	}
+	if s.witness, err = witnessed(cfg, s.state.ledger, log); err != nil {
+		return nil, errors.Join(err, s.listen.Close())
+	}
 	if s.tiles, err = newTileServer(cfg, s.state.ledger, s.http.TLSConfig, log); err != nil {
 		return nil, errors.Join(err, s.listen.Close())
 	}
@@ -177,6 +181,9 @@ func (s *server) run(ctx context.Context) error {
 	rooms.Go(func() error { return s.auth.Run(behind) })
 	if s.console != nil {
 		rooms.Go(func() error { return s.console.Run(behind) })
+	}
+	if s.witness != nil {
+		rooms.Go(func() error { return s.witness.Run(behind) })
 	}
 	if s.tiles != nil {
 		rooms.Go(func() error { return s.tiles.run(behind) })

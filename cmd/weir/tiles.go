@@ -62,3 +62,18 @@ func (t *tileServer) close() error {
 	}
 	return t.listen.Close()
 }
+
+// witnessed prepares witnessing, nil where no witness is named, and asks the
+// witnesses whether they have seen more of the ledger than there is.
+func witnessed(cfg *config, log *ledger.Log, logger *slog.Logger) (*ledger.Witnessing, error) {
+	if len(cfg.Ledger.Witnesses) == 0 {
+		return nil, nil
+	}
+	w, err := log.Witness(cfg.Ledger.options(logger))
+	if err != nil {
+		return nil, usageError{err}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return w, w.Check(ctx)
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/getweir/weir/identity"
 )
@@ -66,4 +67,25 @@ func TestServesTheLedger(t *testing.T) {
 		}
 	}
 	end(syscall.SIGTERM)
+}
+
+func TestLedgerConfig(t *testing.T) {
+	const rest = "version: 1\nlisten: 127.0.0.1:1\nupstream: http://127.0.0.1:2\npolicy: p\nstate: s\nledger:\n"
+	for text, want := range map[string]string{
+		"  listen: 127.0.0.1:3\n": "",
+		"  listen: nowhere\n":     "ledger.listen",
+		"  readers: [secret]\n":   "ledger.readers",
+		"  threshold: 1\n":        "ledger.threshold",
+		"  witnesses: [{key: k, url: \"http://w.example\"}]\n  threshold: 1\n  every: 30s\n": "",
+		"  witnesses: [{key: k, url: \"http://w.example\"}]\n  threshold: 2\n":               "ledger.threshold",
+		"  every: -1s\n": "ledger.every",
+	} {
+		c, err := parseConfig([]byte(rest + text))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", text, err)
+		}
+		if strings.Contains(text, "30s") && err == nil && c.Ledger.options(nil).Every != 30*time.Second {
+			t.Error(c.Ledger)
+		}
+	}
 }
