@@ -6,7 +6,8 @@
 // Each subcommand is a file of this package; serve.go wires the rooms into one
 // running server. Exit codes are 0 for success, 1 for a failure that is told on
 // standard error, 2 for wrong usage or a wrong file, and 3 where a check that
-// was asked for does not hold. The command itself decides nothing about data.
+// was asked for does not hold. For scan, 1 is that something was found, and 2
+// whatever could not be read. The command itself decides nothing about data.
 package main
 
 import (

@@ -143,13 +143,23 @@ func (r *scanReport) write(path string, sum *files.Summary) error {
 	for _, f := range shown {
 		slices.SortStableFunc(f.Classes, func(a, b tally) int { return cmp.Compare(b.N, a.N) })
 	}
+	var named []string
+	for _, p := range r.paths {
+		switch full, err := filepath.Abs(p); {
+		case p == "-":
+			p = "the standard input"
+		case err == nil && (p == "." || p == ".."):
+			p = full // a dot tells the reader nothing
+		}
+		named = append(named, p)
+	}
 	out, err := os.CreateTemp(filepath.Dir(path), ".weir-report-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(out.Name())
 	err = page.Execute(out, map[string]any{
-		"Paths": strings.Join(r.paths, ", "), "Time": time.Now().Format("2 January 2006, 15:04"), "Version": buildVersion(),
+		"Paths": strings.Join(named, ", "), "Time": time.Now().Format("2 January 2006, 15:04"), "Version": buildVersion(),
 		"Sum": sum, "Elapsed": sum.Elapsed.Round(time.Millisecond), "Rate": rate(sum.Bytes, sum.Elapsed),
 		"Classes": classes, "Files": shown, "AllFiles": all, "MoreFiles": all - len(shown), "Levels": r.levels,
 		"Whole": sum.Failed == 0 && sum.Unread == 0 && len(sum.Skipped) == 0 && !sum.Interrupted && sum.AsText == 0,
