@@ -97,6 +97,7 @@ type ruleTable struct {
 	alone   [maxDigits + 1]ruleSet  // those that write one run of so many digits and count alone
 	any     [maxDigits + 1]ruleSet  // those that have so many digits, however written
 	shapes  []shape
+	forms   [len(rules)][]string
 	begins  [2][256]uint64 // those that the kinds of the first and the next four bytes allow
 	phrases map[string]meaning
 	sets    []ruleSet // by meaning, from mRules on
@@ -117,6 +118,7 @@ func newRuleTable() *ruleTable {
 	for i, r := range rules {
 		for _, form := range strings.Split(r.forms, "|") {
 			form, alone := strings.CutSuffix(form, "!")
+			x.forms[i] = append(x.forms[i], form)
 			x.form(uint8(i), form, alone)
 		}
 		for _, p := range strings.Fields(r.keys) {
@@ -553,8 +555,14 @@ func (w *walk) byRule(m meaning, v []byte, at span) bool {
 	plain, small := compact(w.plain[:], v)
 	set := named(m)
 	best, rule := refuted, uint8(0)
+	// A key of several kinds says less: a number that is divided is divided as its
+	// kind is.
+	divided := len(plain) < len(v) && set&(set-1) != 0
 	for s := set; s != 0; s &= s - 1 {
 		i := uint8(bits.TrailingZeros64(uint64(s)))
+		if divided && !writes(i, v) {
+			continue
+		}
 		if p := rules[i].check(plain); p > best && !(small && rules[i].capitals) {
 			best, rule = p, i
 		}
@@ -564,6 +572,16 @@ func (w *walk) byRule(m meaning, v []byte, at span) bool {
 	}
 	w.keyedAs(rules[rule].class, at, best == checked)
 	return true
+}
+
+// writes reports whether the rule writes its numbers as v is written.
+func writes(rule uint8, v []byte) bool {
+	for _, form := range ruleTab.forms[rule] {
+		if len(form) == len(v) && fits(form, v) {
+			return true
+		}
+	}
+	return false
 }
 
 // keyedAs reports a value of the body that its key names and a rule confirms.

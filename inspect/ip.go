@@ -159,8 +159,10 @@ func dots(s []byte) (n int) {
 func (w *walk) address(t []byte, lo, a, b int, private bool, detector string) {
 	c := weir.LikelyMatch
 	context := w.ctx
-	if context == mNone {
-		context = w.beside(t, lo, a)
+	if context != mIP && context != mVersion {
+		if b := w.beside(t, lo, a); b != mNone {
+			context = b
+		}
 	}
 	switch {
 	case context == mIP:

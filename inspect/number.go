@@ -269,7 +269,7 @@ func (w *walk) cardConfidence(t []byte, lo, a, digits, groups int) weir.Confiden
 		}
 	}
 	switch {
-	case context == mCard || groups > 1 || w.cards():
+	case context == mCard || groups > 1 || w.cards() || named(context).has(&inPAN):
 		return weir.SureMatch
 	case context == mOpaque || context == mID || context == mOrderID || context == mVersion || a > lo && (t[a-1] == '/' || t[a-1] == '='):
 		return weir.Unsure

@@ -393,8 +393,15 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 			continue
 		}
 		if camel(t[i:end]) {
-			if m := means(t[i:end]); m == mPhone || m == mCard || m == mIP || m == mBirth || m >= mGeo && m <= lastRules {
+			switch m := means(t[i:end]); m {
+			case mPhone, mCard, mIP, mBirth, mVersion:
 				return m
+			case mOpaque, mOrders, mOrderID:
+				return mOpaque
+			default:
+				if m >= mGeo && m <= lastRules {
+					return m
+				}
 			}
 		}
 		// With the words to its right, the most first.
@@ -531,5 +538,6 @@ var spoken = map[string]meaning{
 	"credit": mCard, "debit": mCard, "cc": mCard, "ccn": mCard, "karte": mCard, "carte": mCard, "cartão": mCard,
 	"client": mNone, "from": mIP, "host": mIP, "peer": mIP,
 	"block": mOpaque, "ticket": mOpaque, "invoice": mOpaque, "parcel": mOpaque, "shipment": mOpaque, "transaction": mOpaque, "job": mOpaque, "pid": mOpaque,
+	"chapter": mVersion, "section": mVersion, "clause": mVersion, "paragraph": mVersion, "kapitel": mVersion, "abschnitt": mVersion, "chapitre": mVersion,
 	"release": mVersion, "oid": mVersion,
 }
