@@ -3,6 +3,7 @@ package guard
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,12 +78,42 @@ func (k *knownParties) get(p weir.Party) *knownParty {
 	known := k.parties[p]
 	if known == nil {
 		if len(k.parties) >= mostKnown {
-			return &knownParty{}
+			k.forget()
 		}
 		known = &knownParty{}
 		k.parties[p] = known
 	}
 	return known
+}
+
+// forget makes room by half: those go first who see nothing but their own record
+// or show no credential, of whom there may be any number, and the longest unseen
+// of them. Whoever floods the door with names does not push out the staff.
+func (k *knownParties) forget() {
+	type candidate struct {
+		party weir.Party
+		many  bool
+		seen  time.Time
+	}
+	all := make([]candidate, 0, len(k.parties))
+	for party, known := range k.parties {
+		named := party.Kind == weir.ByCredential || party.Kind <= weir.ByActor && !strings.HasPrefix(party.Name, policy.AnonymousRole+"@")
+		all = append(all, candidate{party, known.own || !named, known.seen})
+	}
+	slices.SortFunc(all, func(a, b candidate) int {
+		if a.many != b.many {
+			if a.many {
+				return -1
+			}
+			return 1
+		}
+		return a.seen.Compare(b.seen)
+	})
+	for _, c := range all[:len(all)/2] {
+		if c.party.Kind != weir.ByDeployment && c.party.Kind != weir.ByRole {
+			delete(k.parties, c.party)
+		}
+	}
 }
 
 func (k *knownParties) saw(p *Pass) {
@@ -135,9 +166,20 @@ func (g *Guard) Exposure() Exposure {
 	holds := *g.holds.Load()
 	pol := g.Policy()
 
+	ahead := outlook{guard: g, now: x.At, seen: map[outlookKey]ahead{}}
 	g.known.mu.Lock()
 	g.known.get(weir.Party{Kind: weir.ByDeployment}) // listed from the beginning
+	type listed struct {
+		party weir.Party
+		knownParty
+	}
+	all := make([]listed, 0, len(g.known.parties))
 	for party, known := range g.known.parties {
+		all = append(all, listed{party, *known})
+	}
+	g.known.mu.Unlock() // no admission waits for what follows
+	for i := range all {
+		party, known := all[i].party, &all[i].knownParty
 		r := Risk{Party: party, Role: known.role, Who: known.who, Own: known.own, Denied: known.denied, Seen: known.seen}
 		accounts := known.accounts
 		for _, a := range accounts {
@@ -153,10 +195,9 @@ func (g *Guard) Exposure() Exposure {
 			r.Taken[lane] = g.meter.Usage(x.At, party, lane, 0).Taken
 		}
 		r.Held = holds.Check(accounts, x.At) != nil
-		r.CouldHour, r.CouldDay = g.could(x.At, accounts, lane(r.Own))
+		r.CouldHour, r.CouldDay = ahead.could(accounts, lane(r.Own))
 		x.Rows = append(x.Rows, r)
 	}
-	g.known.mu.Unlock()
 
 	seen := map[string]bool{}
 	for _, r := range x.Rows {
@@ -171,7 +212,7 @@ func (g *Guard) Exposure() Exposure {
 		accounts := pol.Accounts(&weir.Principal{Kind: weir.Staff, Role: role, Name: Unseen, Credential: Unseen})
 		r := Risk{Party: accounts[0].Party, Role: role, Budget: accounts[0].Budgets}
 		r.Own = r.Budget[weir.Clear] == weir.Budget{} && r.Budget[weir.Own] != weir.Budget{}
-		r.CouldHour, r.CouldDay = g.could(x.At, accounts, lane(r.Own))
+		r.CouldHour, r.CouldDay = ahead.could(accounts, lane(r.Own))
 		x.Rows = append(x.Rows, r)
 	}
 	for _, r := range x.Rows {
@@ -201,19 +242,48 @@ func lane(own bool) weir.Lane {
 	return weir.Clear
 }
 
+// An outlook answers for one moment what accounts could yet take. Most share
+// their role, issuer, network and the deployment, whose tallies are long, so that
+// each is asked about once.
+type outlook struct {
+	guard *Guard
+	now   time.Time
+	seen  map[outlookKey]ahead
+}
+
+type outlookKey struct {
+	party weir.Party
+	lane  weir.Lane
+}
+
+// ahead is what of a party's tally will still count in an hour and in a day.
+type ahead struct{ hour, day [weir.NumWindows]int }
+
+func (o *outlook) of(party weir.Party, lane weir.Lane) ahead {
+	key := outlookKey{party, lane}
+	a, asked := o.seen[key]
+	if !asked {
+		a.hour = o.guard.meter.Usage(o.now, party, lane, time.Hour).Staying
+		a.day = o.guard.meter.Usage(o.now, party, lane, 24*time.Hour).Staying
+		if party.Kind > weir.ByActor { // the others are hardly met twice
+			o.seen[key] = a
+		}
+	}
+	return a
+}
+
 // could gives the most customers that somebody charged to all these accounts
 // could take in a lane within the next hour and day.
-func (g *Guard) could(now time.Time, accounts []weir.Account, lane weir.Lane) (hour, day int) {
+func (o *outlook) could(accounts []weir.Account, lane weir.Lane) (hour, day int) {
 	hour, day = weir.Unbounded, weir.Unbounded
-	if g.mode == Off {
+	if o.guard.mode == Off {
 		return hour, day
 	}
 	for _, a := range accounts {
 		b := a.Budgets[lane]
-		h := g.meter.Usage(now, a.Party, lane, time.Hour)
-		d := g.meter.Usage(now, a.Party, lane, 24*time.Hour)
-		hour = least(hour, b[weir.Hour], left(b[weir.Day], h.Staying[weir.Day]), left(b[weir.Month], h.Staying[weir.Month]))
-		day = least(day, times(24, b[weir.Hour]), b[weir.Day], left(b[weir.Month], d.Staying[weir.Month]))
+		staying := o.of(a.Party, lane)
+		hour = least(hour, b[weir.Hour], left(b[weir.Day], staying.hour[weir.Day]), left(b[weir.Month], staying.hour[weir.Month]))
+		day = least(day, times(24, b[weir.Hour]), b[weir.Day], left(b[weir.Month], staying.day[weir.Month]))
 	}
 	return hour, day
 }
