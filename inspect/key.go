@@ -159,7 +159,8 @@ func split(buf []byte, starts *[maxWords + 1]int, key []byte) (n, end int) {
 }
 
 // meanings remembers the meanings of the keys seen last: documents repeat their
-// keys. It is a function of the key alone, so what it holds changes no result.
+// keys. Each has two places where it may be. It is a function of the key alone, so what
+// it holds changes no result.
 type meanings struct {
 	short [1 << shortBits]struct { // of up to 16 bytes: the first and the last eight
 		first, last uint64
@@ -197,6 +198,11 @@ func (c *meanings) of(b []byte, i, j int, find func([]byte) meaning) meaning {
 		if e.first == first && e.last == last && int(e.n) == n {
 			return e.m
 		}
+		o := &c.short[((first^bits.RotateLeft64(last, 29))*p+uint64(n)*q)>>(64-shortBits)^1]
+		if o.first == first && o.last == last && int(o.n) == n {
+			return o.m
+		}
+		*o = *e
 		e.first, e.last, e.n, e.m = first, last, uint8(n), find(b[i:j])
 		return e.m
 	}
@@ -208,6 +214,11 @@ func (c *meanings) of(b []byte, i, j int, find func([]byte) meaning) meaning {
 	if e.k == k && int(e.n) == n {
 		return e.m
 	}
+	o := &c.long[((k[0]^bits.RotateLeft64(k[1], 29)^bits.RotateLeft64(k[2], 47)^k[3])*p+uint64(n)*q)>>(64-longBits)^1]
+	if o.k == k && int(o.n) == n {
+		return o.m
+	}
+	*o = *e
 	e.k, e.n, e.m = k, uint8(n), find(b[i:j])
 	return e.m
 }

@@ -181,9 +181,12 @@ func signed(v []byte, query int) (weir.Confidence, bool) {
 		return 0, false
 	}
 	media := false
-	for _, m := range manifests {
-		for i := 0; i+len(m) <= query; i++ {
-			if v[i] == m[0] && is(v[i:i+len(m)], m) && (i+len(m) == query || !alnum(v[i+len(m)])) {
+	for i, c := range v[:query] {
+		if c != '.' && c != '/' {
+			continue
+		}
+		for _, m := range manifests {
+			if i+len(m) <= query && v[i] == m[0] && is(v[i:i+len(m)], m) && (i+len(m) == query || !alnum(v[i+len(m)])) {
 				media = true
 			}
 		}

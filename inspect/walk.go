@@ -184,10 +184,15 @@ func idle(t []byte, lo, p int) int {
 		if p+signedMin > len(t) {
 			return p + 1
 		}
+		named := false
 		for _, c := range t[p+1 : p+signedMin] {
 			if urlEnd[c] {
 				return p + 1
 			}
+			named = named || c == '='
+		}
+		if !named && p+2*signedMin < len(t) && bytes.IndexByte(t[p+signedMin:p+2*signedMin], '=') < 0 {
+			return p + 1
 		}
 	}
 	return 0
