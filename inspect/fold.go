@@ -14,6 +14,7 @@ const (
 	foldCSV                         // ""
 	foldMarkup                      // &#64;
 	foldPercent                     // %40
+	foldPlus                        // + for a space, but where a number begins
 )
 
 // maxPercent is how often percent escapes may be escaped themselves (%2540).
@@ -46,6 +47,8 @@ func (w *walk) fold(t []byte, lo, hi int, how folding) []byte {
 				i += n
 				continue
 			}
+		case c == '+' && how&foldPlus != 0 && !(i == lo && i+1 < hi && digit(t[i+1])):
+			r = ' '
 		case c >= 0x80:
 			if r, n = utf8.DecodeRune(t[i:hi]); r == utf8.RuneError && n == 1 {
 				w.buf, w.back = append(w.buf, c), append(w.back, int32(i))

@@ -164,10 +164,14 @@ func (w *walk) inspect(r *Report, seg *weir.Segment, subject []string) (err erro
 	case weir.HTML:
 		w.html(seg.Body)
 	case weir.Header:
-		w.value(headerMeaning(seg.Name), seg.Body, 0, len(seg.Body))
-		w.resolve(&w.frames[0])
+		if m := headerMeaning(seg.Name); m != mText {
+			w.value(m, seg.Body, 0, len(seg.Body))
+			w.resolve(&w.frames[0])
+		} else {
+			w.pairs(seg.Body)
+		}
 	default:
-		w.scan(seg.Body, 0, len(seg.Body))
+		w.pairs(seg.Body)
 	}
 	w.r = nil
 	w.release()

@@ -19,7 +19,9 @@ type walk struct {
 	ctx       meaning   // what its key says
 	near      meaning   // what the words beside the numbers being read say
 	nearKnown bool
-	last      int // what comes before this offset has been used up
+	last      int     // what comes before this offset has been used up
+	written   written // how the value of the pair being read is written
+	hints     []hint  // apart and in order
 
 	// While an undone value is read: where each byte of it, and its end, was in
 	// the body. nil: the body itself is being read.
@@ -60,6 +62,7 @@ func (w *walk) start(r *Report, seg *weir.Segment) {
 	w.frames = append(w.frames[:0], frame{kind: rootFrame, object: -1, subject: -1})
 	w.pending = w.pending[:0]
 	w.blanks = w.blanks[:0]
+	w.hints = w.hints[:0]
 	w.objects = 0
 }
 
@@ -75,6 +78,9 @@ func (w *walk) release() {
 	}
 	if cap(w.blanks) > keep/64 {
 		w.blanks = nil
+	}
+	if cap(w.hints) > keep/64 {
+		w.hints = nil
 	}
 }
 
@@ -314,6 +320,12 @@ func (w *walk) undo(t []byte, lo, hi int, how folding) {
 
 // folding gives the escapes that have to be undone to read v.
 func (w *walk) folding(v []byte) folding {
+	switch w.written {
+	case asPercent:
+		return w.syntax() | foldPercent
+	case asPercent | asPlus:
+		return w.syntax() | foldPercent | foldPlus
+	}
 	for i := 0; i < len(v); i++ {
 		n := bytes.IndexByte(v[i:], '%')
 		if n < 0 {
@@ -341,6 +353,9 @@ func (w *walk) syntax() folding {
 
 // escapes reports whether v has escapes of the syntax it is written in.
 func (w *walk) escapes(v []byte) bool {
+	if w.written != 0 && bytes.IndexByte(v, '%') >= 0 || w.written&asPlus != 0 && bytes.IndexByte(v, '+') >= 0 {
+		return true
+	}
 	switch w.form {
 	case weir.FormString:
 		return bytes.IndexByte(v, '\\') >= 0
@@ -358,6 +373,12 @@ const besideMax = 40
 
 // beside gives what the nearest word before t[a] that means something says.
 func (w *walk) beside(t []byte, lo, a int) meaning {
+	switch m := w.hinted(a); m {
+	case mID, mOrderID, mOrders, mOpaque:
+		return mOpaque
+	case mVersion:
+		return m
+	}
 	lo = min(max(lo, w.last), a) // a word of another finding says nothing of this one
 	floor := max(lo, a-besideMax)
 	var ends [3]int // of the words to the right, the nearest to the left first
