@@ -58,17 +58,29 @@ type knownParties struct {
 }
 
 type knownParty struct {
-	role     string
-	who      string
-	own      bool
-	accounts []weir.Account
-	denied   int
-	seen     time.Time
+	Principal weir.Principal
+	role      string
+	who       string
+	own       bool
+	accounts  []weir.Account // nil: a role, an issuer, a network, the deployment
+	under     *policy.Policy // of accounts
+	denied    int
+	seen      time.Time
 }
 
-// is takes over who a credential, principal or actor was last seen as.
-func (k *knownParty) is(pr *weir.Principal, accounts []weir.Account, role string) {
-	k.role, k.who, k.own, k.accounts = role, policy.PrincipalName(pr), pr.Kind == weir.Customer, accounts
+// is takes over who a credential, principal or actor was last seen as, and the
+// accounts that it has under a policy.
+func (k *knownParty) is(pr *weir.Principal, accounts []weir.Account, role string, under *policy.Policy) {
+	k.role, k.who, k.own, k.accounts, k.under = role, policy.PrincipalName(pr), pr.Kind == weir.Customer, accounts, under
+	k.Principal = *pr
+	k.Principal.Own = weir.Identifier{} // the pseudonym is enough
+}
+
+// now has the accounts be those under the policy that is in force now.
+func (k *knownParty) now(p *policy.Policy) {
+	if k.accounts != nil && k.under != p {
+		k.accounts, k.under = p.Accounts(&k.Principal), p
+	}
 }
 
 func (k *knownParties) get(p weir.Party) *knownParty {
@@ -123,20 +135,21 @@ func (k *knownParties) saw(p *Pass) {
 		known := k.get(a.Party)
 		known.seen = p.began
 		if a.Party.Kind <= weir.ByActor {
-			known.is(&p.exchange.Principal, p.plan.Accounts, p.plan.Role)
+			known.is(&p.exchange.Principal, p.plan.Accounts, p.plan.Role, p.rules.policy)
 		}
 	}
 }
 
 func (k *knownParties) denied(p *Pass) {
-	accounts := p.guard.Policy().Accounts(&p.exchange.Principal)
+	pol := p.guard.Policy()
+	accounts := pol.Accounts(&p.exchange.Principal)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, a := range accounts {
 		known := k.get(a.Party)
 		known.denied++
 		if known.accounts == nil && a.Party.Kind <= weir.ByActor {
-			known.is(&p.exchange.Principal, accounts, p.exchange.Principal.Role)
+			known.is(&p.exchange.Principal, accounts, p.exchange.Principal.Role, pol)
 		}
 	}
 }
@@ -152,7 +165,7 @@ func (k *knownParties) restore(e *ledger.Entry, p *policy.Policy) {
 		known := k.get(a.Party)
 		known.seen = e.Time
 		if a.Party.Kind <= weir.ByActor {
-			known.is(&principal, accounts, e.Role)
+			known.is(&principal, accounts, e.Role, p)
 		}
 	}
 }
@@ -175,6 +188,7 @@ func (g *Guard) Exposure() Exposure {
 	}
 	all := make([]listed, 0, len(g.known.parties))
 	for party, known := range g.known.parties {
+		known.now(pol)
 		all = append(all, listed{party, *known})
 	}
 	g.known.mu.Unlock() // no admission waits for what follows

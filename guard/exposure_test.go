@@ -2,9 +2,12 @@ package guard
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/inspect"
+	"github.com/getweir/weir/policy"
 )
 
 // crowded gives a guard that n customers have shown themselves to.
@@ -53,5 +56,37 @@ func TestAFloodDoesNotHideTheStaff(t *testing.T) {
 	}
 	if len(x.Rows) > mostKnown+10 {
 		t.Errorf("%d are listed", len(x.Rows))
+	}
+}
+
+// TestExposureIsUnderThePolicyInForce: a policy that lets a role take more shows at
+// once, before anybody of the role has come again.
+func TestExposureIsUnderThePolicyInForce(t *testing.T) {
+	f := newFixture(t, Enforce)
+	admit(t, f, exchange("agent", "support", "/x"))
+	could := func() int {
+		for _, r := range f.Exposure().Rows {
+			if r.Party == (weir.Party{Kind: weir.ByCredential, Name: "key:agent"}) {
+				return r.CouldHour
+			}
+		}
+		return -2
+	}
+	if n := could(); n != 10 {
+		t.Errorf("%d could be taken", n)
+	}
+	wider, err := policy.Parse("test", []byte(strings.Replace(testPolicy, "clear:     {hour: 10, day: 20, 30 days: 30}", "clear: {hour: 700, day: 700, 30 days: 700}", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	finder, err := inspect.New(inspect.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.SetPolicy(t.Context(), wider, finder); err != nil {
+		t.Fatal(err)
+	}
+	if n := could(); n != 700 {
+		t.Errorf("%d could be taken under the wider policy", n)
 	}
 }
