@@ -96,6 +96,7 @@ type ruleTable struct {
 	layouts [maxDigits + 1][]layout // by the number of digits
 	alone   [maxDigits + 1]ruleSet  // those that write one run of so many digits and count alone
 	any     [maxDigits + 1]ruleSet  // those that have so many digits, however written
+	pairs   [maxGroup]uint32        // by the length of the first group, those of the second
 	shapes  []shape
 	forms   [len(rules)][]string
 	begins  [2][256]uint64 // those that the kinds of the first and the next four bytes allow
@@ -105,6 +106,13 @@ type ruleTable struct {
 
 // maxPlain is how much of a number, without separators, is checked at most.
 const maxPlain = 64
+
+// maxGroup is more than any group of digits of a layout has; shortestBare the fewest
+// digits that a number without groups has.
+const (
+	maxGroup     = 16
+	shortestBare = 8
+)
 
 // maxDigits is the longest number of digits that a rule has.
 const maxDigits = 19
@@ -170,6 +178,9 @@ func (x *ruleTable) form(i uint8, form string, alone bool) {
 		group = 0 // one run: its length is n
 	}
 	l.lengths |= group << (4 * groups)
+	if groups > 0 {
+		x.pairs[l.lengths&15] |= 1 << (l.lengths >> 4 & 15)
+	}
 	x.layouts[n] = append(x.layouts[n], l)
 	x.any[n] |= 1 << i
 	if alone && groups == 0 {
@@ -258,6 +269,19 @@ func (s ruleSet) has(r *rule) bool {
 // run, and gives how many runs it took.
 func (w *walk) identity(t []byte, lo, hi int, runs []run) int {
 	x := ruleTab
+	if runs[0].len() >= maxGroup {
+		// No group is as long: a number by itself.
+		runs = runs[:1]
+	} else if len(runs) > 1 && named(w.ctx) == 0 && (runs[1].len() >= maxGroup || x.pairs[runs[0].len()]>>runs[1].len()&1 == 0) {
+		// No layout begins so.
+		if runs[0].len() < shortestBare {
+			return 0
+		}
+		if runs[1].sep != ' ' {
+			return 0
+		}
+		runs = runs[:1]
+	}
 	used, n := 0, 0
 	for _, r := range runs {
 		if used == maxGroupsID || n+r.len() > maxDigits || used > 0 && r.len() > 15 {
@@ -316,6 +340,9 @@ func (w *walk) identified(t []byte, lo, hi int, runs []run, used, n int) (best w
 	}
 	said := named(w.ctx)
 	if said == 0 {
+		if inRow(runs, used) {
+			return best, 0, false
+		}
 		said = named(w.nearby(t, lo, runs[0].a))
 	}
 	if said != 0 {
@@ -325,7 +352,7 @@ func (w *walk) identified(t []byte, lo, hi int, runs []run, used, n int) (best w
 		}
 	}
 	a, b := runs[0].a, runs[used-1].b
-	if said == 0 && (w.vetoes() || so&w.in.chosen|alone == 0 && w.in.least > weir.Unsure || inRow(runs, used)) {
+	if said == 0 && (w.vetoes() || so&w.in.chosen|alone == 0 && w.in.least > weir.Unsure) {
 		return best, 0, false
 	}
 	v := w.plain[:0]
