@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/getweir/weir"
 )
@@ -22,10 +23,12 @@ func (w *walk) csv(t []byte, columns []string, subject []string) error {
 			}
 		}
 	}
-	err := fields(t, func(i, a, b int) {
+	w.head(columns)
+	sep := separates(t, len(columns))
+	err := fields(t, sep, func(i, a, b int) {
 		m := mNone
 		if i < len(columns) {
-			m = means([]byte(columns[i]))
+			m = w.means[i]
 		}
 		w.value(m, t, a, b)
 		if i == wanted && w.r.SubjectState != Duplicate && b > a {
@@ -42,11 +45,47 @@ func (w *walk) csv(t []byte, columns []string, subject []string) error {
 	if class == "" {
 		return nil
 	}
-	return fields(t, func(i, a, b int) {
-		if i < len(columns) && shaping(class).has(means([]byte(columns[i]))) && !blank(t[a:b]) {
+	return fields(t, sep, func(i, a, b int) {
+		if i < len(columns) && shaping(class).has(w.means[i]) && !blank(t[a:b]) {
 			w.whole(class, a, b, weir.SureMatch, false, "shape")
 		}
 	})
+}
+
+// head finds out what the columns mean, unless they are those of the row before.
+func (w *walk) head(columns []string) {
+	if slices.Equal(columns, w.columns) {
+		return
+	}
+	w.columns, w.means = append(w.columns[:0], columns...), w.means[:0]
+	for _, c := range columns {
+		w.means = append(w.means, means([]byte(c)))
+	}
+}
+
+// separates gives what separates the fields of the row t: a comma, or else a
+// semicolon, a tab or a bar, whichever gives as many fields as there are columns.
+func separates(t []byte, columns int) byte {
+	if columns < 2 {
+		return ','
+	}
+	sep, most := byte(','), 0
+	for _, c := range []byte{',', ';', '\t', '|'} {
+		n := 0
+		if bytes.IndexByte(t, '"') < 0 {
+			n = bytes.Count(t, []byte{c}) + 1
+		} else if fields(t, c, func(_, _, _ int) { n++ }) != nil {
+			continue
+		}
+		if n == columns {
+			return c
+		}
+		// A row of another length: what divides it most.
+		if n > most && n < columns {
+			sep, most = c, n
+		}
+	}
+	return sep
 }
 
 // shaping are the meanings that make up a shape.
@@ -64,7 +103,7 @@ func shaping(class weir.Class) set {
 
 // fields calls each with the number of a field and where its text is: between the
 // quotes, where it has some.
-func fields(t []byte, each func(i, a, b int)) error {
+func fields(t []byte, sep byte, each func(i, a, b int)) error {
 	end := len(bytes.TrimRight(t, "\r\n"))
 	for i, n := 0, 0; ; n++ {
 		if i < end && t[i] == '"' {
@@ -82,11 +121,11 @@ func fields(t []byte, each func(i, a, b int)) error {
 			}
 			each(n, i+1, k)
 			i = k + 1
-			if i < end && t[i] != ',' {
+			if i < end && t[i] != sep {
 				return ErrMalformed
 			}
 		} else {
-			k := bytes.IndexByte(t[i:end], ',')
+			k := bytes.IndexByte(t[i:end], sep)
 			if k < 0 {
 				k = end - i
 			}

@@ -23,6 +23,9 @@ type walk struct {
 	written   written // how the value of the pair being read is written
 	hints     []hint  // apart and in order
 
+	columns []string  // of the last row, and
+	means   []meaning // what they mean
+
 	// While an undone value is read: where each byte of it, and its end, was in
 	// the body. nil: the body itself is being read.
 	origin []int32
