@@ -157,6 +157,14 @@ func escapeQuery(b []byte, r rune) []byte {
 	return allPercent(b, r)
 }
 
+// escapeCookie writes a space as an escape, as the functions for cookies do.
+func escapeCookie(b []byte, r rune) []byte {
+	if r == ' ' {
+		return append(b, "%20"...)
+	}
+	return escapeQuery(b, r)
+}
+
 func allPercent(b []byte, r rune) []byte {
 	for _, c := range []byte(string(r)) {
 		b = fmt.Appendf(b, "%%%02X", c)

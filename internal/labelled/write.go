@@ -366,14 +366,15 @@ func (w *writer) headers(record *node) {
 		return
 	}
 	w.put("Cookie: ")
+	cookies = append(cookies, field{[]string{"theme"}, text("dark")})
 	for i, f := range cookies {
 		if i > 0 {
 			w.put("; ")
 		}
 		key := w.style.join(strings.Join(f.path, " "))
-		w.escaped(key, escapeQuery)
+		w.escaped(key, escapeCookie)
 		w.put("=")
-		w.value(f.node, key, escapeQuery)
+		w.value(f.node, key, escapeCookie)
 	}
 	w.put("\r\n")
 }
