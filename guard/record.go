@@ -239,6 +239,11 @@ func (g *Guard) deny(ctx context.Context, p *Pass, d *weir.Denial) {
 		e.Rule = d.Lane.String() + "/" + d.Window.String()
 	}
 	e.Subjects = p.probed
+	if d.Reason == weir.ReasonNotOwn && len(p.strangers) > 0 {
+		// Whoever walks through orders asks about customers, too.
+		e.Subjects = append(slices.Clone(p.probed), p.strangers...)
+		e.Subjects = e.Subjects[:min(len(e.Subjects), ledger.MaxSubjects)]
+	}
 	g.known.denied(p)
 	if !g.quiet.first(e) {
 		return

@@ -20,11 +20,12 @@ type Pass struct {
 	rules    *rules // in force when it was admitted
 	began    time.Time
 
-	own     weir.Subject      // the principal's own, for a customer
-	subject weir.Subject      // whose the whole answer is, by the route's address
-	Owned   []weir.Identifier // of subject: the first of each kind met in the answer
-	probed  []ledger.Taken    // what the request asked about
-	failed  bool              // the answer is an error's (see Answered)
+	own       weir.Subject      // the principal's own, for a customer
+	subject   weir.Subject      // whose the whole answer is, by the route's address
+	Owned     []weir.Identifier // of subject: the first of each kind met in the answer
+	probed    []ledger.Taken    // what the request asked about
+	strangers []ledger.Taken    // whose records were withheld from a customer
+	failed    bool              // the answer is an error's (see Answered)
 
 	scratch  *scratch
 	recorded bool         // the intent is on the ledger

@@ -9,6 +9,7 @@ import (
 
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/inspect"
+	"github.com/getweir/weir/ledger"
 	"github.com/getweir/weir/meter"
 	"github.com/getweir/weir/policy"
 )
@@ -156,7 +157,9 @@ func (p *Pass) whose(ctx context.Context, pieces []*piece) *weir.Denial {
 			}
 			pc.demands = append(pc.demands, meter.Demand{Subject: who.Who, Lanes: who.lanes})
 		}
-		pc.withheld = p.ownOnly(pc)
+		if pc.withheld = p.ownOnly(pc); pc.withheld != nil && pc.declared && len(p.strangers) < ledger.MaxSubjects {
+			p.strangers = take(p.strangers, ledger.Taken{Subject: pc.crowd.people[0].Who, Lanes: weir.Lanes(0).With(weir.Probed)})
+		}
 		pc.demands = distinct(pc.demands)
 	}
 	return nil
