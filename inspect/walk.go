@@ -285,8 +285,8 @@ func hides(t []byte) bool {
 
 // wide marks, of the bytes of t[off:] that are not ASCII, those that begin a
 // full-width digit, @ or + (U+FF10 to U+FF19, U+FF20, U+FF0B), or a character of
-// no width (U+200B to U+200F, U+2060, U+FEFF): what is written with those is
-// undone before it is read.
+// no width (U+200B to U+200F, U+2060, U+FEFF), or that separate digits in another
+// way than ASCII does: what is written with those is undone before it is read.
 func wide(t []byte, off int, high uint64) (ev uint64) {
 	for high != 0 {
 		i := bits.TrailingZeros64(high)
@@ -301,7 +301,18 @@ func wide(t []byte, off int, high uint64) (ev uint64) {
 				ev |= 1 << i
 			}
 		case 0xe2:
-			if c := t[p+2]; t[p+1] == 0x80 && c-0x8b < 5 || t[p+1] == 0x81 && c == 0xa0 {
+			c := t[p+2]
+			if t[p+1] == 0x80 && c-0x8b < 5 || t[p+1] == 0x81 && c == 0xa0 {
+				ev |= 1 << i
+			}
+			// A thin space (U+2000 to U+200A, U+202F) or a dash (U+2010 to U+2015) that
+			// joins digits.
+			if t[p+1] == 0x80 && (c-0x80 < 11 || c == 0xaf || c-0x90 < 6) && p > 0 && alnum(t[p-1]) && p+3 < len(t) && digit(t[p+3]) {
+				ev |= 1 << i
+			}
+		case 0xc2:
+			// A space that does not break (U+00A0).
+			if t[p+1] == 0xa0 && p > 0 && alnum(t[p-1]) && digit(t[p+2]) {
 				ev |= 1 << i
 			}
 		}
