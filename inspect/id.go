@@ -68,6 +68,7 @@ const (
 	mGeo                          // a place in degrees
 	mLatitude
 	mLongitude
+	mZone   // the machine-readable zone of a passport
 	mExpiry // of a card, where there is one
 	mExpiryMonth
 	mExpiryYear

@@ -38,39 +38,7 @@ func (w *walk) zone(t []byte, lo, hi, from, to int) (end int, ok bool) {
 		b++
 	}
 	line := t[a:b]
-	switch len(line) {
-	case 44: // TD3, the second line
-		if !mrz(line[:9], line[9]) || !mrz(line[13:19], line[19]) || !mrz(line[21:27], line[27]) {
-			return 0, false
-		}
-		var all [39]byte
-		copy(all[copy(all[:], line[:10]):], line[13:20])
-		copy(all[17:], line[21:43])
-		if !mrz(all[:], line[43]) {
-			return 0, false
-		}
-	case 36: // TD2, the second line
-		if !mrz(line[:9], line[9]) || !mrz(line[13:19], line[19]) || !mrz(line[21:27], line[27]) {
-			return 0, false
-		}
-		var all [31]byte
-		copy(all[copy(all[:], line[:10]):], line[13:20])
-		copy(all[17:], line[21:35])
-		if !mrz(all[:], line[35]) {
-			return 0, false
-		}
-	case 30: // TD1, the first line, or the second
-		switch line[0] {
-		case 'A', 'C', 'I':
-			if !mrz(line[5:14], line[14]) {
-				return 0, false
-			}
-		default:
-			if !mrz(line[:6], line[6]) || !mrz(line[8:14], line[14]) {
-				return 0, false
-			}
-		}
-	default:
+	if !zoneLine(line) {
 		return 0, false
 	}
 	// The line before has the names.
@@ -79,6 +47,70 @@ func (w *walk) zone(t []byte, lo, hi, from, to int) (end int, ok bool) {
 	}
 	w.emit(Passport, a, b, weir.SureMatch, true, "mrz")
 	return b, true
+}
+
+// zoneLine reports whether line is one that has check digits, and they hold.
+func zoneLine(line []byte) bool {
+	switch len(line) {
+	case 44: // TD3, the second line
+		if !mrz(line[:9], line[9]) || !mrz(line[13:19], line[19]) || !mrz(line[21:27], line[27]) {
+			return false
+		}
+		var all [39]byte
+		copy(all[copy(all[:], line[:10]):], line[13:20])
+		copy(all[17:], line[21:43])
+		if !mrz(all[:], line[43]) {
+			return false
+		}
+	case 36: // TD2, the second line
+		if !mrz(line[:9], line[9]) || !mrz(line[13:19], line[19]) || !mrz(line[21:27], line[27]) {
+			return false
+		}
+		var all [31]byte
+		copy(all[copy(all[:], line[:10]):], line[13:20])
+		copy(all[17:], line[21:35])
+		if !mrz(all[:], line[35]) {
+			return false
+		}
+	case 30: // TD1, the first line, or the second
+		switch line[0] {
+		case 'A', 'C', 'I':
+			if !mrz(line[5:14], line[14]) {
+				return false
+			}
+		default:
+			if !mrz(line[:6], line[6]) || !mrz(line[8:14], line[14]) {
+				return false
+			}
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// zoneValue reports whether v is a zone, or a line of one that has check digits,
+// whatever is between the lines.
+func zoneValue(v []byte) bool {
+	var buf [90]byte
+	n := 0
+	for _, c := range v {
+		switch {
+		case c <= ' ' || c == '|':
+			continue
+		case !zoned(c) || n == len(buf):
+			return false
+		}
+		buf[n] = c
+		n++
+	}
+	switch n {
+	case 88, 72:
+		return zoneLine(buf[n/2 : n])
+	case 90:
+		return zoneLine(buf[:30]) && zoneLine(buf[30:60])
+	}
+	return zoneLine(buf[:n])
 }
 
 func zoned(c byte) bool { return c-'A' < 26 || digit(c) || c == '<' }

@@ -12,6 +12,7 @@ var numberWords = map[string]meaning{
 	"gps": mGeo, "coordinates": mGeo, "coordinate": mGeo, "coords": mGeo, "geo": mGeo, "geolocation": mGeo, "geo_location": mGeo, "latlng": mGeo,
 	"lat_lng": mGeo, "lat_lon": mGeo, "latlon": mGeo, "lat_long": mGeo, "gps_coordinates": mGeo, "gps_location": mGeo, "geo_point": mGeo, "geopoint": mGeo,
 	"last_location": mGeo, "home_location": mGeo, "current_location": mGeo, "user_location": mGeo, "device_location": mGeo, "ll": mGeo,
+	"mrz": mZone, "mrz_line": mZone, "mrz_code": mZone, "passport_mrz": mZone, "machine_readable_zone": mZone, "document_mrz": mZone,
 	"lat": mLatitude, "latitude": mLatitude, "geo_lat": mLatitude, "breitengrad": mLatitude, "latitud": mLatitude, "latitudine": mLatitude, "緯度": mLatitude, "纬度": mLatitude, "위도": mLatitude,
 	"lon": mLongitude, "lng": mLongitude, "longitude": mLongitude, "geo_lon": mLongitude, "geo_lng": mLongitude, "längengrad": mLongitude, "laengengrad": mLongitude,
 	"longitud": mLongitude, "longitudine": mLongitude, "経度": mLongitude, "经度": mLongitude, "경도": mLongitude,
@@ -36,6 +37,11 @@ func (w *walk) byNumber(m meaning, v []byte, at span) bool {
 	case mLatitude, mLongitude:
 		if degreesValue(v, m) {
 			w.wait(m, at)
+			return true
+		}
+	case mZone:
+		if zoneValue(v) {
+			w.keyedAs(Passport, at, true)
 			return true
 		}
 	case mExpiry:

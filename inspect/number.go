@@ -225,6 +225,26 @@ func (w *walk) standsAlone(t []byte, lo, hi, a, b int) bool {
 	return true
 }
 
+// inTable reports whether the runs are groups of a longer row or table: beside them,
+// over the separator that is between them, stands another group of hexadecimal digits
+// as long as they are.
+func inTable(t []byte, lo, hi int, runs []run) bool {
+	a, b, sep := runs[0].a, runs[len(runs)-1].b, t[runs[1].a-1]
+	group := func(from, n int) bool {
+		if from < lo || from+n > hi || from > lo && alnum(t[from-1]) || from+n < hi && alnum(t[from+n]) {
+			return false
+		}
+		for _, c := range t[from : from+n] {
+			if !hex(c) {
+				return false
+			}
+		}
+		return true
+	}
+	first, last := runs[0].len(), runs[len(runs)-1].len()
+	return a-1 >= lo && t[a-1] == sep && group(a-1-first, first) || b < hi && t[b] == sep && group(b+1, last)
+}
+
 // cards reports whether the key of the value says that it is a card's number. "pan"
 // is one of the names of that.
 func (w *walk) cards() bool { return w.ctx == mCard || named(w.ctx).has(&inPAN) }
@@ -247,7 +267,8 @@ func (w *walk) card(t []byte, lo, hi int, runs []run) int {
 	// The longest that fits first.
 	for ; used > 0; used-- {
 		a, b := runs[0].a, runs[used-1].b
-		if len(digits) >= 13 && (used == 1 || cardGroups(runs[:used]) || w.cards() && used < 6) && cardNumber(digits) && w.standsAlone(t, lo, hi, a, b) {
+		if len(digits) >= 13 && (used == 1 || cardGroups(runs[:used]) || w.cards() && used < 6) && cardNumber(digits) && w.standsAlone(t, lo, hi, a, b) &&
+			(used == 1 || w.cards() || !inTable(t, lo, hi, runs[:used])) {
 			w.emit(Card, a, b, w.cardConfidence(t, lo, a, len(digits), used), true, "card")
 			w.besideCard(t, hi, b)
 			return used
@@ -269,7 +290,7 @@ func (w *walk) cardConfidence(t []byte, lo, a, digits, groups int) weir.Confiden
 		}
 	}
 	switch {
-	case context == mCard || groups > 1 || w.cards() || named(context).has(&inPAN):
+	case context == mCard || groups > 2 || w.cards() || named(context).has(&inPAN):
 		return weir.SureMatch
 	case context == mOpaque || context == mID || context == mOrderID || context == mVersion || a > lo && (t[a-1] == '/' || t[a-1] == '='):
 		return weir.Unsure

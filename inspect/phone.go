@@ -103,6 +103,7 @@ func (w *walk) international(t []byte, lo, hi, p int) int {
 	digits := buf[:0]
 	code, at := 0, 0
 	best, is, i := 0, unknown, p+1
+	dot := 0 // how many digits stand before the only separator, a dot
 	if i < hi && t[i] == '(' {
 		i++
 	}
@@ -127,13 +128,18 @@ func (w *walk) international(t []byte, lo, hi, p int) int {
 				best, is = i, n
 			}
 		}
-		_, next := gap(t, i, hi)
+		sep, next := gap(t, i, hi)
 		if next < 0 {
 			break
 		}
+		if dot = 0; sep == '.' && runs == 0 {
+			dot = len(digits)
+		}
 		i = next
 	}
-	if best == 0 {
+	// A dot after more than a country code begins decimals (after one, RFC 5733 section
+	// 2.5 writes it).
+	if best == 0 || dot > 3 {
 		return max(i, p+1)
 	}
 	c := weir.LikelyMatch
@@ -196,7 +202,11 @@ func (w *walk) national(t []byte, lo, hi int, runs []run) int {
 	}
 	for ; digits >= 7; used-- {
 		a, b := first.a, runs[used-1].b
-		if (said || w.layout(t, lo, runs, used, digits) || w.chosenNumber(t, runs, used)) && w.standsAlone(t, lo, hi, a, b) {
+		if used == 3 && runs[2].sep == runs[1].sep && dateValue(t[a:b]) {
+			digits -= runs[used-1].len()
+			continue
+		}
+		if (said || w.layout(t, lo, hi, runs, used, digits) || w.chosenNumber(t, runs, used)) && w.standsAlone(t, lo, hi, a, b) {
 			c := weir.LikelyMatch
 			if said {
 				c = weir.SureMatch
@@ -255,12 +265,15 @@ const maxGroups = 6
 // layout reports whether the first runs, as many as used, are laid out as national
 // numbers of the enabled countries are, in a manner that dates, prices and ids are
 // not; and are no part of a longer row of numbers.
-func (w *walk) layout(t []byte, lo int, runs []run, used, digits int) bool {
+func (w *walk) layout(t []byte, lo, hi int, runs []run, used, digits int) bool {
 	on := w.in.countries
 	var n [5]int
 	opened := runs[0].a > lo && t[runs[0].a-1] == '('
 	if used < 2 || used > len(n) || !opened && runs[0].sep != 0 && runs[0].sep == runs[1].sep ||
 		used < len(runs) && runs[used].sep == runs[used-1].sep {
+		return false
+	}
+	if !opened && inTable(t, lo, hi, runs[:used]) {
 		return false
 	}
 	runs = runs[:used]

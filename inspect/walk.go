@@ -453,6 +453,9 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 		if held != mNone {
 			return held
 		}
+		if end < a && t[end] == '_' {
+			continue // not the last word of a name: call_start
+		}
 		switch m := w.said.of(t, i, end, sayWord); m {
 		case mNone:
 		case mSilent:
