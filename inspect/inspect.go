@@ -50,6 +50,8 @@ type Config struct {
 	Min weir.Confidence
 	// Unsure reports everything, whatever Min says.
 	Unsure bool
+	// Detectors are the user's own, beside those that are built in.
+	Detectors []Detector
 }
 
 // An Inspector finds personal data. It does not change, and is safe for
@@ -59,10 +61,12 @@ type Inspector struct {
 	chosen    ruleSet // the rules of the countries that were named
 	regions   []uint8 // the places of these in regions
 	least     weir.Confidence
+	own       []*own
 	walks     sync.Pool // of *walk: scratch, which carries no result over
 }
 
-// New makes an Inspector. It fails for a country that is not known.
+// New makes an Inspector. It fails for a country that is not known, and with a
+// *DetectorError for a detector that does not hold; it runs no cases.
 func New(c Config) (*Inspector, error) {
 	in := &Inspector{least: c.Min}
 	if c.Min == weir.Unsure {
@@ -89,6 +93,13 @@ func New(c Config) (*Inspector, error) {
 				in.chosen |= 1 << i
 			}
 		}
+	}
+	for _, d := range c.Detectors {
+		o, err := d.compile()
+		if err != nil {
+			return nil, err
+		}
+		in.own = append(in.own, o)
 	}
 	in.walks.New = func() any { return &walk{in: in} }
 	return in, nil
@@ -172,6 +183,9 @@ func (w *walk) inspect(r *Report, seg *weir.Segment, subject []string) (err erro
 		}
 	default:
 		w.pairs(seg.Body)
+	}
+	if len(w.in.own) > 0 && err == nil {
+		w.own(seg)
 	}
 	w.r = nil
 	w.release()
