@@ -43,6 +43,10 @@ func (w *walk) fold(t []byte, lo, hi int, how folding) []byte {
 			r, n = percent(t[i:hi])
 			if r >= 0x80 {
 				// A byte of a longer sequence.
+				if whole, size := sequence(t[i:hi]); size > 0 {
+					r, n = whole, size
+					break
+				}
 				w.buf, w.back = append(w.buf, byte(r)), append(w.back, int32(i))
 				i += n
 				continue
@@ -102,6 +106,29 @@ func percent(t []byte) (r rune, n int) {
 		}
 	}
 	return '%', i + 1
+}
+
+// sequence reads the character of several bytes that the percent escapes at the start
+// of t stand for; n is 0 where they stand for none.
+func sequence(t []byte) (r rune, n int) {
+	var b [utf8.UTFMax]byte
+	for k := range b {
+		c, size := percent(t[n:])
+		if c < 0x80 || n == len(t) {
+			return 0, 0
+		}
+		b[k] = byte(c)
+		if n += size; utf8.FullRune(b[:k+1]) {
+			if r, size = utf8.DecodeRune(b[:k+1]); r == utf8.RuneError || size != k+1 {
+				return 0, 0
+			}
+			return r, n
+		}
+		if n >= len(t) || t[n] != '%' {
+			return 0, 0
+		}
+	}
+	return 0, 0
 }
 
 func nibble(c byte) byte {

@@ -286,7 +286,14 @@ func (p *page) text(a, b int) {
 	if m == mNone && p.cells > 0 && p.column < len(p.columns) {
 		m = p.columns[p.column]
 	}
-	if after == b && ((said.asks() || present.has(said)) && m == mNone || said != mNone && said == m && p.t[b-1] == ':') {
+	// A label that tells what a value is not gives way to one that tells what it is.
+	vetoes := said == mOpaque || said == mVersion
+	if m == mOpaque || m == mVersion {
+		if said.asks() && after == b {
+			m = mNone
+		}
+	}
+	if after == b && ((said.asks() || present.has(said) || vetoes) && m == mNone || said != mNone && said == m && p.t[b-1] == ':') {
 		p.label = said
 		p.value(mNone, p.t, a, b)
 		return

@@ -44,6 +44,15 @@ func (w *walk) pairs(t []byte) {
 		equals = next(t, p+1, '=')
 		a, m := w.keyBefore(t, pos, p)
 		if m == mNone {
+			// A key that nobody knows says at least that the words before it do not
+			// speak of its number.
+			if a < p && p+1 < len(t) && digit(t[p+1]) {
+				end := p + 1
+				for end < len(t) && t[end] > ' ' && t[end] != '&' && t[end] != ';' {
+					end++
+				}
+				w.hints = append(w.hints, hint{span{p + 1, end}, mText})
+			}
 			continue
 		}
 		lo, hi, as := pairValue(t, a, p)

@@ -392,6 +392,8 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 		return mOpaque
 	case mVersion:
 		return m
+	case mText:
+		return mNone
 	}
 	lo = min(max(lo, w.last), a) // a word of another finding says nothing of this one
 	floor := max(lo, a-besideMax)
