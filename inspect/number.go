@@ -227,7 +227,7 @@ func (w *walk) standsAlone(t []byte, lo, hi, a, b int) bool {
 
 // inTable reports whether the runs are groups of a longer row or table: beside them,
 // over the separator that is between them, stands another group of hexadecimal digits
-// as long as they are.
+// about as long as they are; or they count up.
 func inTable(t []byte, lo, hi int, runs []run) bool {
 	a, b, sep := runs[0].a, runs[len(runs)-1].b, t[runs[1].a-1]
 	group := func(from, n int) bool {
@@ -242,7 +242,17 @@ func inTable(t []byte, lo, hi int, runs []run) bool {
 		return true
 	}
 	first, last := runs[0].len(), runs[len(runs)-1].len()
-	return a-1 >= lo && t[a-1] == sep && group(a-1-first, first) || b < hi && t[b] == sep && group(b+1, last)
+	if a-1 >= lo && t[a-1] == sep && (group(a-1-first, first) || group(a-2-first, first+1)) || b < hi && t[b] == sep && (group(b+1, last) || group(b+1, last+1)) {
+		return true
+	}
+	// A list counts up.
+	up := 0
+	for i, r := range runs[1:] {
+		if r.len() <= 8 && decimal(t[r.a:r.b]) == decimal(t[runs[i].a:min(runs[i].b, runs[i].a+9)])+1 {
+			up++
+		}
+	}
+	return up >= 2
 }
 
 // cards reports whether the key of the value says that it is a card's number. "pan"

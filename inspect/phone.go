@@ -273,7 +273,11 @@ func (w *walk) layout(t []byte, lo, hi int, runs []run, used, digits int) bool {
 		used < len(runs) && runs[used].sep == runs[used-1].sep {
 		return false
 	}
-	if !opened && inTable(t, lo, hi, runs[:used]) {
+	if !opened && (inTable(t, lo, hi, runs[:used]) || runs[0].a-1 > lo && t[runs[0].a-1] == ':' && digit(t[runs[0].a-2])) {
+		return false
+	}
+	// Characters are numbered by four hexadecimal digits.
+	if used == 3 && t[runs[0].a] == '0' && t[runs[1].a] == '0' && t[runs[2].a] == '0' {
 		return false
 	}
 	runs = runs[:used]
