@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"hash/maphash"
 	"slices"
+	"strings"
 
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/inspect"
@@ -368,11 +369,15 @@ func (p *Pass) single(seg *weir.Segment) bool {
 
 // shapeless tells whether a segment that names no subject stands where the route
 // declares records that each name theirs, and is written so that nobody can say
-// how many it holds: as text or markup, as an array within the array, or as an
-// object in the array's place.
+// how many it holds: as text or markup, as rows under a first one that does not
+// name the column and may be a record itself, as an array within the array, or as
+// an object in the array's place.
 func (p *Pass) shapeless(seg *weir.Segment) bool {
-	if p.plan.Subject.From != policy.Body || !seg.Record {
+	if p.plan.Subject.From != policy.Body {
 		return false
+	}
+	if !seg.Record {
+		return seg.Syntax == weir.CSV && !p.failed && !p.heads(seg.Body)
 	}
 	body := bytes.TrimSpace(seg.Body)
 	switch {
@@ -393,6 +398,20 @@ func (p *Pass) shapeless(seg *weir.Segment) bool {
 		body = members[key]
 	}
 	return holds(body, '{')
+}
+
+// heads tells whether the first row of a table names the column of the subject's
+// identifier, and is one row to whoever takes a bare CR for the end of one.
+func (p *Pass) heads(row []byte) bool {
+	if len(p.plan.Subject.Path) != 1 || bytes.IndexByte(bytes.TrimRight(row, "\r\n"), '\r') >= 0 {
+		return false
+	}
+	for name := range bytes.FieldsFuncSeq(row, func(r rune) bool { return strings.ContainsRune(",;\t|\r\n", r) }) {
+		if string(bytes.Trim(name, "\" \ufeff")) == p.plan.Subject.Path[0] {
+			return true
+		}
+	}
+	return false
 }
 
 // holds tells whether a JSON value is an array or object, as open says, of
