@@ -161,7 +161,7 @@ func (h *house) open(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	finder, err := inspect.New(inspect.Config{})
+	finder, err := inspect.New(inspect.Config{Detectors: guard.Detectors(p)})
 	if err != nil {
 		t.Fatal(err)
 	}

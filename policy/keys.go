@@ -106,7 +106,7 @@ var keys = [...]Key{
 	{inDetector, "class", "a class", "", "What it finds. It is declared and seen like any other class."},
 	{inDetector, "pattern", "a regular expression", "", "In the syntax of RE2. Goes in single quotes where YAML would read it otherwise."},
 	{inDetector, "literal", "text", "", "What stands in every match, as it is written there. Where it is absent the pattern is never tried, so that your detectors do not slow down what they have no part in."},
-	{inDetector, "checksum", "a name", "none", "The arithmetic that a match must satisfy: `luhn`, `mod97`, `mod11` and others. `weir policy check` lists them all where it does not know one."},
+	{inDetector, "checksum", "a name", "none", "The arithmetic that the letters and digits of a match must satisfy, or those of the pattern's first group, if it has one: `luhn`, `mod97`, `mod11` and others. `weir policy check` lists them all where it does not know one."},
 	{inDetector, "words", "a list of words", "none", "Words of which one in the key, the column or the header's name of a match, or shortly before it, supports it. Elsewhere its confidence is one step lower: a `medium` match without any of them is not taken for one."},
 	{inDetector, "confidence", "`medium` or `high`", "`medium`", "How sure a match is."},
 	{inDetector, "cases", "a block", "", "Texts that show what it does, all invented. `weir policy check` tries them, and a policy whose detectors do not do what their cases say is refused."},

@@ -1,18 +1,72 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/guard"
 	"github.com/getweir/weir/inspect"
 	"github.com/getweir/weir/policy"
 )
 
-// newInspector makes the one who finds what a policy judges.
+// newInspector makes the one who finds what a policy judges, with the policy's
+// own detectors. An error about those is a *policy.Errors.
 func newInspector(p *policy.Policy, countries []string) (*inspect.Inspector, error) {
-	return inspect.New(inspect.Config{Countries: countries})
+	own, err := loadDetectors(p)
+	if err != nil {
+		return nil, err
+	}
+	return inspect.New(inspect.Config{Countries: countries, Detectors: own})
+}
+
+// loadDetectors compiles a policy's own detectors and tries their cases. The
+// error, where there is one, is a *policy.Errors.
+func loadDetectors(p *policy.Policy) ([]inspect.Detector, error) {
+	stated, own := p.Detectors(), guard.Detectors(p)
+	var wrong policy.Errors
+	for i := range own {
+		var mistake *inspect.DetectorError
+		if err := own[i].Check(); errors.As(err, &mistake) {
+			message := fmt.Sprintf("%s: %s", mistake.Field, mistake.Err)
+			wrong.List = append(wrong.List, p.Mistake(&stated[i], mistake.Field, message))
+		} else if err != nil {
+			wrong.List = append(wrong.List, p.Mistake(&stated[i], "class", err.Error()))
+		}
+	}
+	if len(wrong.List) > 0 {
+		return nil, &wrong
+	}
+	finder, err := inspect.New(inspect.Config{Detectors: own})
+	if err != nil {
+		return nil, err
+	}
+	for i := range stated {
+		d := &stated[i]
+		for k := range d.Match {
+			if !finds(finder, d.Class, d.Match[k].Text) {
+				wrong.List = append(wrong.List, p.WrongExample(&d.Match[k], fmt.Sprintf("match: the detector finds no %s here", d.Class)))
+			}
+		}
+		for k := range d.NoMatch {
+			if finds(finder, d.Class, d.NoMatch[k].Text) {
+				wrong.List = append(wrong.List, p.WrongExample(&d.NoMatch[k], fmt.Sprintf("no-match: the detector finds %s here", d.Class)))
+			}
+		}
+	}
+	if len(wrong.List) > 0 {
+		return nil, &wrong
+	}
+	return own, nil
+}
+
+// finds reports whether a class is found in a text, as it would be in an answer.
+func finds(finder *inspect.Inspector, class weir.Class, text string) bool {
+	var r inspect.Report
+	err := finder.Inspect(&r, &weir.Segment{Syntax: weir.Text, Body: []byte(text), Record: true}, nil)
+	return err == nil && slices.ContainsFunc(r.Findings, func(f weir.Finding) bool { return f.Class == class })
 }
 
 // uncovered warns of classes that can be found and that a policy does not

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -45,5 +46,35 @@ func TestStarterNamesWhatIsFound(t *testing.T) {
 	}
 	for _, w := range uncovered(p) {
 		t.Error(w)
+	}
+}
+
+// TestExamplesOfDetectors: what the documentation and the first policy show of own
+// detectors does what its cases say.
+func TestExamplesOfDetectors(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/policy-language.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const classes = "version: 1\nclasses: {commerce.*: {}}\ndeployment: {take: {}}\n"
+	var examples []string
+	for _, block := range strings.Split(string(doc), "```")[1:] {
+		if at := strings.Index(block, "\ndetectors:"); at >= 0 {
+			examples = append(examples, classes+block[at+1:])
+		}
+	}
+	_, shown, _ := strings.Cut(string(policy.Starter()), "\n# detectors:\n")
+	examples = append(examples, classes+"detectors:\n"+strings.NewReplacer("#   ", "  ", "#     ", "    ").Replace(shown))
+	if len(examples) < 3 {
+		t.Fatalf("%d examples", len(examples))
+	}
+	for _, e := range examples {
+		p, err := policy.Parse("example", []byte(e))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, e)
+		}
+		if own, err := loadDetectors(p); err != nil || len(own) == 0 {
+			t.Errorf("%d detectors: %v\n%s", len(own), err, e)
+		}
 	}
 }

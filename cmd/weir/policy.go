@@ -44,6 +44,9 @@ func (c *policyCheckCommand) Run(s *streams) error {
 	for _, file := range c.Files {
 		checked := checkedPolicy{File: file, Errors: []*policy.Error{}, Warnings: []policy.Warning{}}
 		p, err := loadPolicy(file)
+		if err == nil {
+			_, err = loadDetectors(p)
+		}
 		var mistakes *policy.Errors
 		switch {
 		case errors.As(err, &mistakes):
