@@ -10,9 +10,10 @@ BIN = bin/weir
 demo: build
 	@$(BIN) demo
 
-## build: the one static binary.
+## build: the one static binary, and the small one for auditors.
 build:
 	@$(GO) build -trimpath -o $(BIN) ./cmd/weir
+	@$(GO) build -trimpath -o $(BIN)-verify ./cmd/weir-verify
 
 ## test: everything that must hold: format, vet, staticcheck, all tests under the race detector, the demo both ways.
 test: tools lint build

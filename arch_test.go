@@ -38,6 +38,10 @@ var only = map[string][]string{
 	"meter":   {"guard", "cmd/*"},
 }
 
+// verifierMay lists all of ours that the auditor's tool may import: what an
+// outsider has to read and trust in order to believe it.
+var verifierMay = []string{"", "ledger"}
+
 // doorsMay lists all of ours that a door may import, beside what only names it for.
 var doorsMay = []string{"", "guard", "identity", "vendor", "internal/*"}
 
@@ -168,6 +172,9 @@ func TestImportOrder(t *testing.T) {
 			}
 			if matches("door/*", s.dir) && !matchesAny(doorsMay, dir) && !slices.Contains(only[dir], s.dir) {
 				t.Errorf("%s imports %s: a door knows %v", s.path, dir, doorsMay)
+			}
+			if s.dir == "cmd/weir-verify" && !matchesAny(verifierMay, dir) {
+				t.Errorf("%s imports %s: the auditor's tool is made of %v", s.path, dir, verifierMay)
 			}
 			if may, limited := only[dir]; limited && !matchesAny(may, s.dir) {
 				t.Errorf("%s imports %s, which only %v may", s.path, dir, may)

@@ -16,6 +16,7 @@ import (
 
 type ledgerCommand struct {
 	Verify ledgerVerifyCommand `cmd:"" help:"Check that a ledger is whole and was not changed."`
+	Prove  ledgerProveCommand  `cmd:"" help:"Write entries with their proofs for an auditor."`
 	Show   ledgerShowCommand   `cmd:"" help:"Print a ledger's entries."`
 }
 
