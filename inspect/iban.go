@@ -61,6 +61,49 @@ func (w *walk) iban(t []byte, lo, hi, p int) (end int, ok bool) {
 	return 0, false
 }
 
+// named looks for the account number or the bank's code that the word at t[p] names,
+// and gives its end, 0 for none: those that have few digits show by nothing else.
+func (w *walk) named(t []byte, lo, hi, p int) int {
+	const reach = 24
+	if p > lo && wordByte(t[p-1]) || p < w.last {
+		return 0
+	}
+	for i := p + 3; i < min(hi, p+reach); i++ {
+		if t[i] == '\n' {
+			return 0
+		}
+		if !alpha(t[i]) || wordByte(t[i-1]) || i+4 > hi {
+			continue
+		}
+		if t[p]|0x20 == 'i' && alpha(t[i+1]) && digit(t[i+2]) && digit(t[i+3]) {
+			if end, ok := ibanAt(t, i, hi); ok {
+				w.emit(IBAN, i, end, weir.SureMatch, true, "iban")
+				w.besideIBAN(t, hi, end)
+				return max(end, w.last)
+			}
+		}
+		if t[p]|0x20 != 'i' {
+			if end := bicAt(t, hi, i); end > 0 {
+				w.emit(BIC, i, end, weir.SureMatch, false, "words")
+				return end
+			}
+		}
+	}
+	return 0
+}
+
+// bicAt gives the end of the bank's code that begins at t[i], 0 for none.
+func bicAt(t []byte, hi, i int) int {
+	end := i
+	for end < hi && end < i+12 && wordByte(t[end]) {
+		end++
+	}
+	if end < hi && wordByte(t[end]) || hasSmall(t[i:end]) || bic.check(t[i:end]) == refuted {
+		return 0
+	}
+	return end
+}
+
 // besideIBAN looks for the bank's code that stands within a few words after the
 // account number that ends at t[i].
 func (w *walk) besideIBAN(t []byte, hi, i int) {
@@ -78,11 +121,10 @@ func (w *walk) besideIBAN(t []byte, hi, i int) {
 		for b < hi && wordByte(t[b]) {
 			b++
 		}
-		v, small := compact(w.plain[:], t[p:b])
-		switch {
-		case string(v) == "BIC" || string(v) == "SWIFT":
+		switch word, _ := compact(w.plain[:], t[p:b]); {
+		case string(word) == "BIC" || string(word) == "SWIFT":
 			asked = true
-		case asked && !small && len(v) == b-p && bic.check(v) != refuted:
+		case asked && bicAt(t, hi, p) == b:
 			w.emit(BIC, p, b, weir.SureMatch, false, "iban")
 			return
 		}

@@ -268,7 +268,7 @@ func (w *walk) card(t []byte, lo, hi int, runs []run) int {
 	used := 0
 	digits := buf[:0]
 	for _, r := range runs {
-		if len(digits)+r.len() > len(buf) || used > 0 && r.sep != ' ' && r.sep != '-' && !(r.sep == '.' && w.cards()) || used > 1 && r.sep != runs[1].sep {
+		if len(digits)+r.len() > len(buf) || used > 0 && r.sep != ' ' && r.sep != '-' && !(r.sep == '.' && (w.cards() || len(runs) > 2 && r.len() > 3 && w.nearby(t, lo, runs[0].a) == mCard)) || used > 1 && r.sep != runs[1].sep {
 			break
 		}
 		digits = append(digits, t[r.a:r.b]...)

@@ -39,6 +39,7 @@ const (
 	asBot
 	asPair
 	asESN
+	asNamed
 )
 
 // specials are the beginnings of those shapes.
@@ -60,7 +61,8 @@ var specials = func() (all []struct {
 		asBot:         {"Bot "},
 		asPair: {"rd=", "wd=", "ey=", "en=", "et=", "id=", "ss=", "se=", "de=", "st=", "sh=", "on=", "ie=", "er=", "in=", "te=", "ge=", "sn=", "rt=", "RD=", "WD=", "EY=", "EN=", "ET=", "ID=", "SS=", "IN=",
 			"rd: ", "wd: ", "ey: ", "en: ", "et: ", "id: ", "ss: ", "se: ", "de: ", "st: ", "sh: ", "on: ", "ie: ", "er: ", "in: ", "te: ", "ge: ", "sn: ", "rt: ", "RD: ", "WD: ", "EY: ", "EN: ", "ET: ", "ID: ", "SS: ", "IN: "},
-		asESN: {"NFANDROID", "NFCDCH-", "NFAPPL-", "NFPS4-", "NFPS5-", "NFXBOX-"},
+		asNamed: {"IBAN", "iban", "BIC ", "BIC:", "SWIFT"},
+		asESN:   {"NFANDROID", "NFCDCH-", "NFAPPL-", "NFPS4-", "NFPS5-", "NFXBOX-"},
 	} {
 		for _, p := range prefixes {
 			all = append(all, struct {
@@ -103,6 +105,8 @@ func (w *walk) secret(t []byte, lo, hi, p int) int {
 // special looks for one shape whose prefix is t[p:i].
 func (w *walk) special(as special, t []byte, lo, hi, p, i int) int {
 	switch as {
+	case asNamed:
+		return w.named(t, lo, hi, p)
 	case asJWT:
 		return w.jwt(t, lo, hi, p)
 	case asPEM:
