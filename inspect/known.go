@@ -194,7 +194,7 @@ func password(v []byte, text bool) (weir.Class, weir.Confidence) {
 	if len(v) < 4 || len(v) > 256 || address(v) || label(v) || v[0] == '$' && len(v) > 20 {
 		return "", 0
 	}
-	if text && (v[0] == '+' || bytes.ContainsAny(v, "()[]{}")) {
+	if text && v[0] == '+' {
 		return "", 0 // an expression
 	}
 	if bytes.IndexByte(v, ' ') >= 0 {
@@ -229,7 +229,7 @@ var passwordLabels = map[string]bool{
 	"nil": true, "secret": true, "pass": true, "passwd": true, "text": true, "hash": true, "hashed": true, "invalid": true, "unset": true, "never": true,
 	"always": true, "enabled": true, "disabled": true, "default": true, "empty": true, "mot de passe": true, "contraseña": true, "forgot": true,
 	"incorrect": true, "wrong": true, "reset": true, "env": true, "vault": true, "file": true, "prompt": true, "pwd": true, "user": true, "root": true, "admin": true,
-	"postgres": true, "weak": true, "strong": true, "changed": true, "expired": true, "confirm": true, "basic": true, "plain": true, "bcrypt": true,
+	"postgres": true, "bar": true, "foo": true, "hunter": true, "guest": true, "xyz": true, "abc": true, "anonymous": true, "test": true, "weak": true, "strong": true, "changed": true, "expired": true, "confirm": true, "basic": true, "plain": true, "bcrypt": true,
 }
 
 // label reports whether v is one of them, with digits or signs behind.

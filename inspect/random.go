@@ -5,16 +5,18 @@ import (
 	"strings"
 )
 
-// random reports whether v looks drawn at random: its bytes are many and spread,
-// not in steps (abcdef, 12345), and its letters do not follow each other as they
-// do in words.
-func random(v []byte) bool {
+// random reports whether v looks drawn at random: its bytes are spread, and its
+// letters do not follow each other as they do in words.
+func random(v []byte) bool { return spread(v) && !wordy(v) }
+
+// spread reports whether the bytes of v are many, and not in steps (abcdef, 12345).
+func spread(v []byte) bool {
 	n := len(v)
 	if n < 8 {
 		return false
 	}
 	var count [256]uint16
-	distinct, steps, pairs, common, digits := 0, 0, 0, 0, 0
+	distinct, steps := 0, 0
 	for i, c := range v {
 		if count[c] == 0 {
 			distinct++
@@ -22,32 +24,30 @@ func random(v []byte) bool {
 		if count[c] < math.MaxUint16 {
 			count[c]++
 		}
+		if i > 0 && c+1-v[i-1] <= 2 {
+			steps++
+		}
+	}
+	return distinct >= min(n/2, 8) && steps*2 <= n && entropy(&count, n) >= min(2.8, 0.7*math.Log2(float64(n)))
+}
+
+// wordy reports whether v is made of words: two thirds of the pairs of letters in
+// English text are among the usual, and a quarter of those drawn evenly; of
+// hexadecimal digits a bit less than half. And words have few digits.
+func wordy(v []byte) bool {
+	pairs, common, digits := 0, 0, 0
+	for i, c := range v {
 		if digit(c) {
 			digits++
 		}
-		if i == 0 {
-			continue
-		}
-		if d := int(c) - int(v[i-1]); -1 <= d && d <= 1 {
-			steps++
-		}
-		if alpha(c) && alpha(v[i-1]) {
+		if i > 0 && alpha(c) && alpha(v[i-1]) {
 			pairs++
 			if usual.has(v[i-1], c) && (c >= 'a' || v[i-1] < 'a') { // no word goes on in capitals
 				common++
 			}
 		}
 	}
-	if distinct < min(n/2, 8) || steps*2 > n {
-		return false
-	}
-	// Two thirds of the pairs of letters in English text are among the usual, and a
-	// quarter of those drawn evenly; of hexadecimal digits a bit less than half. And
-	// words have few digits.
-	if pairs >= 12 && common*100 > pairs*62 && pairs*2 > n && digits*6 < n {
-		return false
-	}
-	return entropy(&count, n) >= min(2.8, 0.7*math.Log2(float64(n)))
+	return pairs >= 12 && common*100 > pairs*62 && pairs*2 > len(v) && digits*6 < len(v)
 }
 
 // entropy gives the bits a byte that the counts of n bytes have (C. E. Shannon, A
@@ -100,7 +100,7 @@ func placeholder(v []byte) bool {
 		if steps++; v[i] != v[i-1]+1 {
 			steps = 0
 		}
-		if same >= 5 || same >= 3 && (v[i]|0x20 == 'x' || v[i] == '.') || steps >= 5 || stars >= 3 {
+		if same >= 5 && !digit(v[i]) || same >= 7 || same >= 3 && (v[i]|0x20 == 'x' || v[i] == '.') || steps >= 5 || stars >= 3 {
 			return true
 		}
 	}

@@ -225,7 +225,7 @@ func base32(_ string, v []byte) (ok, checked bool) {
 			return false, false
 		}
 	}
-	return random(v), false
+	return spread(v), false
 }
 
 func databricks(_ string, v []byte) (ok, checked bool) {

@@ -336,8 +336,11 @@ func (w *walk) urlPassword(t []byte, a, p, user, pass, host int, named bool) int
 		class = ConnectionString
 	}
 	c := weir.SureMatch
-	if label(v) {
+	switch {
+	case label(v), len(v) < 4:
 		c = weir.Unsure // user:password@, as manuals have it
+	case len(v) < 8 && !mixedValue(v), wordsOnly(v) && len(v) < 12:
+		c = weir.LikelyMatch
 	}
 	return w.secretAt(class, user, pass, c)
 }
@@ -471,7 +474,7 @@ func (w *walk) basic(t []byte, lo, hi, p, i int) int {
 		return 0
 	}
 	for _, c := range decoded[:n] {
-		if c < ' ' || c == 0x7f {
+		if c < ' ' || c >= 0x7f {
 			return 0
 		}
 	}
@@ -542,6 +545,10 @@ func (w *walk) pair(t []byte, lo, hi, p int) int {
 	if blank(v) || w.specific(t, i, b) {
 		return 0
 	}
+	quoted := i > 0 && b < hi && (t[i-1] == '"' || t[i-1] == '\'') && t[b] == t[i-1]
+	if m < firstStory && !quoted && expression(v) {
+		return 0
+	}
 	class, c := judge(m, v, true)
 	if class == "" {
 		return 0
@@ -554,6 +561,27 @@ func (w *walk) pair(t []byte, lo, hi, p int) int {
 	}
 	w.emit(class, i, b, c, false, "pair")
 	return b
+}
+
+// expression reports whether v is code: it has a call or an index in it, or is made of
+// names joined by dots.
+func expression(v []byte) bool {
+	if bytes.ContainsAny(v, "()[]{}") {
+		return true
+	}
+	dots, start := 0, true // start: a name begins here
+	for _, c := range v {
+		switch {
+		case c == '.' && !start:
+			dots++
+			start = true
+		case alpha(c) || c == '_' || digit(c) && !start:
+			start = false
+		default:
+			return false
+		}
+	}
+	return dots > 0 && !start && len(v) < 64
 }
 
 // mixedValue reports whether v has letters and something else, as prose has not.

@@ -310,6 +310,8 @@ func TestSecretsByKey(t *testing.T) {
 		`{"x":"postgres://user:password@localhost/db","y":"https://example.com/@jo:x","z":"http://a.example:8080/","u":"git@code.example:a/b"}`,
 		`{"x":"desk-top-publishing-in-three-easy-steps-for-all-of-us","y":"risk-management-and-other-interesting-things-to-read-here"}`,
 		`{"x":"append(env, \"PWD=\"+dir)","y":"PWD=/home/jo","z":"SID: S-1-5-21domain-513","w":"password=os.getenv(KEY1)","v":"file://directory.  The second","u":"tries https://, then git+ssh://."}`,
+		`{"x":"password=credentials[1]","y":"password: Optional[str]","z":"password=self.auth_cache[key]","w":"private_key: ed25519.Ed25519PrivateKey","v":"api_key=x509.Thing1234567890Abc"}`,
+		`{"x":"see Basic Options","y":"ftp://a:b@c.example/","z":"http://foo:bar@c.example/","w":"https://user:password@c.example/"}`,
 		`{"x":"tok_visa","y":"pm_card_visa","z":"pi_value","w":"src_directory_listing_for_all"}`,
 	} {
 		for _, seg := range []weir.Segment{{Syntax: weir.JSON, Record: true, Body: []byte(body)}, {Syntax: weir.Text, Body: []byte(body)}} {
