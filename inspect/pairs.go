@@ -47,22 +47,19 @@ func (w *walk) pairs(t []byte) {
 			// A key that nobody knows says at least that the words before it do not
 			// speak of its number.
 			if a < p && p+1 < len(t) && digit(t[p+1]) {
-				end := p + 1
-				for end < len(t) && t[end] > ' ' && t[end] != '&' && t[end] != ';' {
-					end++
-				}
-				w.hints = append(w.hints, hint{span{p + 1, end}, mText})
+				w.hint(t, p+1, mText)
 			}
-			continue
-		}
-		lo, hi, as := pairValue(t, a, p)
-		if lo == hi {
 			continue
 		}
 		if !m.personal() {
 			// It stays among the text, of which it may be a part, and says what a
 			// number in it is not.
-			w.hints = append(w.hints, hint{span{lo, hi}, m})
+			w.hint(t, p+1, m)
+			continue
+		}
+		lo, hi, as := pairValue(t, a, p)
+		if lo == hi || as == 0 && code(m, t[lo:hi]) {
+			equals = next(t, max(hi, p+1), '=') // looked at once
 			continue
 		}
 		if bytes.IndexByte(t[pos:a], '\n') >= 0 {
@@ -96,10 +93,31 @@ func (m meaning) personal() bool {
 	return m.asks()
 }
 
+// code reports whether the value v of a name or an address is rather an expression of
+// a program, whose text has = too.
+func code(m meaning, v []byte) bool {
+	switch m {
+	case mName, mNameWeak, mNamePart, mHolder, mAddress, mStreet, mLine, mCity, mPostcode:
+		return bytes.ContainsAny(v, "()[]{}`$\\<>=|%")
+	}
+	return false
+}
+
 // A hint is what a key says of a value that is read among the text around it.
 type hint struct {
 	span
 	m meaning
+}
+
+// hint notes what a key says of the value at t[i:], as far as a number can reach.
+func (w *walk) hint(t []byte, i int, m meaning) {
+	end := i
+	for ; end < len(t) && end < i+maxKey && t[end] > ' ' && t[end] != '&' && t[end] != ';'; end++ {
+	}
+	if k := len(w.hints); k > 0 && w.hints[k-1].b > i {
+		w.hints[k-1].b = i
+	}
+	w.hints = append(w.hints, hint{span{i, end}, m})
 }
 
 // hinted gives what the key of the value says that t[a] is in, mNone outside of one.
@@ -239,6 +257,10 @@ func (w *walk) keyBefore(t []byte, lo, p int) (a int, m meaning) {
 		}
 		m = w.keys.of(t, a, b, means)
 	}
+	// A short word of a street (addr, via) is one of machines too.
+	if m == mStreet && p-a <= 4 {
+		m = mLine
+	}
 	// Credentials have rules of their own for text.
 	if m >= firstKnown && !stories[m] {
 		m = mNone
@@ -278,25 +300,32 @@ func pairValue(t []byte, a, p int) (lo, hi int, as written) {
 		}
 		return lo, lo, 0
 	}
+	before := byte(0)
+	if a > 0 {
+		before = t[a-1]
+	}
+	within := before == '?' || before == '&' || before == '#'
+	url := false
 	for hi = lo; hi < len(t); hi++ {
 		switch c := t[hi]; {
-		case c <= ' ' || c == '&' || c == ';' || c == '"' || c == '<' || c == '>' || c == '{' || c == '}' || c == '|':
+		case c == ':' && hi+2 < len(t) && t[hi+1] == '/' && t[hi+2] == '/':
+			url = true
+			continue
+		case c == '&' && url && !within:
+			continue // of the query of a URL that is the value
+		case c <= ' ' || c == '&' || c == ';' || c == '"' || c == '>' || c == '{' || c == '}' || c == '|':
 		case c == ',' && (hi+1 == len(t) || t[hi+1] <= ' '):
 		default:
 			continue
 		}
 		break
 	}
-	before := byte(0)
-	if a > 0 {
-		before = t[a-1]
-	}
 	after := byte(0)
 	if hi < len(t) {
 		after = t[hi]
 	}
 	switch {
-	case before == '?' || before == '&' || before == '#' || after == '&':
+	case within || after == '&':
 		as = asPercent | asPlus
 	case after == ';' || before == ' ' && a > 1 && t[a-2] == ';':
 		as = asPercent
