@@ -105,7 +105,7 @@ func (m *maker) customer() *node {
 	}
 	m.noise(n, 1+m.IntN(4))
 	if m.chance(0.25) {
-		return object(own(m, 1, []string{"customer", "user", "account", "member", "profile", "subscriber"}), n)
+		return object(own(m, 1, []string{"customer", "buyer", "account", "member", "contact", "subscriber"}), n)
 	}
 	return n
 }
