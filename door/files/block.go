@@ -31,6 +31,21 @@ type piece struct {
 	index  int // of the element in its array, or of the one that comes next
 }
 
+// maxJoined bounds how many bytes of elements are read together.
+const maxJoined = 64 << 10
+
+// add adds a piece, which ends where the bytes of b do. Elements that follow one
+// another become one piece: the inspector takes JSON values one after another.
+func (b *block) add(p piece) {
+	if n := len(b.pieces); n > 0 && p.record && p.index > 0 {
+		if last := &b.pieces[n-1]; last.record && p.hi-last.lo <= maxJoined {
+			last.hi = p.hi
+			return
+		}
+	}
+	b.pieces = append(b.pieces, p)
+}
+
 func newBlock() *block {
 	return &block{t: make([]byte, 0, blockSize), done: make(chan struct{}, 1)}
 }

@@ -267,7 +267,7 @@ func (c *counted) Read(p []byte) (int, error) {
 // Bounds on what a packed file may hold: so much for each byte, beyond so much.
 const (
 	maxRatio  = 200
-	freeRatio = 256 << 20
+	freeRatio = 64 << 20
 )
 
 // errRatio is why a packed file is not read to its end.
@@ -451,7 +451,7 @@ func (w *worker) pieces(b *block, in io.Reader) {
 				lo := len(out.t)
 				out.t = append(out.t, seg.Body...)
 				offset += int64(len(all[i].Lead) + len(seg.Body))
-				out.pieces = append(out.pieces, piece{lo, len(out.t), seg.Record, seg.Path, index})
+				out.add(piece{lo, len(out.t), seg.Record, seg.Path, index})
 				if index++; !seg.Record {
 					index = 0
 				}
