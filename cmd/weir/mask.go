@@ -24,7 +24,7 @@ Examples:
 }
 
 func (c *maskCommand) Run(s *streams) error {
-	if err := files.CheckClasses(c.Classes); err != nil {
+	if err := c.check(c.Classes); err != nil {
 		return usageError{err}
 	}
 	in, format, err := c.inspector()

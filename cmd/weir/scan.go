@@ -26,6 +26,7 @@ import (
 type wanted struct {
 	Min       string   `default:"medium" enum:"low,medium,high" help:"The least confidence that counts: low, medium or high. Default: medium."`
 	Countries []string `help:"Countries whose national forms count without a word beside them: US,GB,... Default: all that are known." placeholder:"CC"`
+	Policy    string   `help:"Look with the own detectors of this policy too." placeholder:"FILE" type:"path"`
 	Format    string   `default:"auto" help:"How the input is written: auto, json, ndjson, csv, html, text, form, multipart, http, sse. Default: auto." placeholder:"FORMAT"`
 }
 
@@ -35,7 +36,11 @@ func (w *wanted) inspector() (*inspect.Inspector, files.Format, error) {
 	if err != nil {
 		return nil, 0, usageError{err}
 	}
-	c := inspect.Config{Countries: w.Countries}
+	own, err := w.detectors()
+	if err != nil {
+		return nil, 0, usageError{err}
+	}
+	c := inspect.Config{Countries: w.Countries, Detectors: own}
 	switch w.Min {
 	case "low":
 		c.Unsure = true
@@ -47,6 +52,32 @@ func (w *wanted) inspector() (*inspect.Inspector, files.Format, error) {
 		return nil, 0, usageError{err}
 	}
 	return in, format, nil
+}
+
+// detectors are the own ones of the policy that the flags name, if they do.
+func (w *wanted) detectors() ([]inspect.Detector, error) {
+	if w.Policy == "" {
+		return nil, nil
+	}
+	p, err := loadPolicy(w.Policy)
+	if err != nil {
+		return nil, err
+	}
+	return loadDetectors(p)
+}
+
+// check says which of names, or families such as "identity.*", is no class.
+func (w *wanted) check(names []string) error {
+	own, err := w.detectors()
+	if err != nil {
+		return err
+	}
+	return files.CheckClasses(slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		family, isFamily := strings.CutSuffix(name, "*")
+		return slices.ContainsFunc(own, func(d inspect.Detector) bool {
+			return string(d.Class) == name || isFamily && strings.HasPrefix(string(d.Class), family)
+		})
+	}))
 }
 
 type scanCommand struct {
@@ -83,7 +114,7 @@ func (c *scanCommand) Run(s *streams) error {
 	if c.Reveal && !c.JSON {
 		return usageError{errors.New("--reveal goes with --json")}
 	}
-	if err := files.CheckClasses(c.Only); err != nil {
+	if err := c.check(c.Only); err != nil {
 		return usageError{err}
 	}
 	in, format, err := c.inspector()

@@ -70,6 +70,27 @@ func TestReload(t *testing.T) {
 	}
 	write(killPolicy)
 	eventually(t, "the first policy is back", clear)
+	// A detector of the policy's own comes into force with it.
+	own := strings.Replace(killPolicy, "contact.email: clear", "contact.email: clear, member.number: mask", 1)
+	own = strings.Replace(own, "classes:", "classes:\n  member.number: {sensitivity: low}", 1) +
+		"detectors:\n  - {class: member.number, pattern: 'c-[0-9]+', literal: c-, confidence: high, cases: {match: [c-1]}}\n"
+	own = strings.ReplaceAll(own, "      clear:  {", "      masked: {30 days: 60}\n      clear:  {")
+	write(own)
+	eventually(t, "the policy's own detector is at work", func() bool {
+		_, body := s.get(t.Context(), "/c/c-1")
+		return bytes.Contains(body, []byte(`"id":"*-*"`)) && bytes.Contains(body, []byte("person1@example.com"))
+	})
+	write(strings.Replace(own, "match: [c-1]", "match: [d-1]", 1))
+	eventually(t, "a detector that does not do what its case says is refused", func() bool {
+		n := 0
+		_ = ledger.Read(filepath.Join(s.dir, "state/ledger"), 0, func(_ int64, e *ledger.Entry) error {
+			if e.Kind == ledger.Staff && strings.Contains(e.Text, "refused") {
+				n++
+			}
+			return nil
+		})
+		return n == 2
+	})
 	stderr := end(syscall.SIGTERM)
 	if !strings.Contains(stderr, "the old one stays in force") || !strings.Contains(stderr, "rolls") {
 		t.Errorf("the log does not show what was wrong:\n%s", stderr)
