@@ -22,6 +22,7 @@ const maxPercent = 3
 
 // fold writes t[lo:hi] to w.buf with its escapes undone, full-width characters as
 // their ASCII ones (U+FF01 to U+FF5E, by the Unicode compatibility decomposition),
+// digits of other scripts as ASCII's,
 // spaces and dashes of other kinds as the plain ones, and characters without width
 // left out. w.origin then leads from each byte back to t. The result is valid
 // until the next fold.
@@ -87,6 +88,9 @@ func plainer(r rune) rune {
 		return ' '
 	case 0x2010 <= r && r <= 0x2015 || r == 0x2212:
 		return '-'
+	}
+	if d := plainDigit(r); d >= 0 {
+		return d
 	}
 	return r
 }

@@ -10,7 +10,7 @@
 // keys, so that a name is known to be a customer's and not a product's. Where a
 // value is written in escapes (of JSON, percent, HTML, full-width or with
 // zero-width characters between), that value is undone and read, and the finding
-// points at the original bytes.
+// points at the original bytes. Of base64 the finding is the whole.
 //
 // It guarantees that the result depends on the segment alone; that findings lie
 // within it, in order; that time grows linearly with its length, whatever is in
@@ -18,7 +18,7 @@
 // nothing; and that a value which is blanked by "*", 0, null or "" is none.
 //
 // It does not find names or addresses in free text, where nothing says what they
-// are; it does not decode base64 or compression; and it does not check JSON any
+// are; it does not undo base64 in base64, nor compression; and it does not check JSON any
 // further than it has to follow it: whoever cuts a body into segments does. A
 // segment that it cannot follow is an error, and is to be withheld.
 package inspect
@@ -182,6 +182,10 @@ func (w *walk) inspect(r *Report, seg *weir.Segment, subject []string) (err erro
 			w.pairs(seg.Body)
 		}
 	default:
+		if little, ok := wideOrder(seg.Body); ok {
+			r.Unread += w.scanWide(seg.Body, little)
+			break
+		}
 		w.pairs(seg.Body)
 	}
 	if len(w.in.own) > 0 && err == nil {

@@ -100,6 +100,8 @@ func (r *reader) run() bool {
 		if high := s.high[k]; high != 0 {
 			trig |= wide(t, off, high)
 		}
+		token := s.token[k] &^ trig // and nothing else
+		trig |= token
 		keys := s.colon[k] &^ in
 		braces := s.brace[k] &^ in
 		ev := keys | braces | trig&in | s.bare[k]&^in
@@ -164,7 +166,15 @@ func (r *reader) run() bool {
 						return false
 					}
 				}
-				r.inString(p, anchor)
+				if !r.strEscaped && s.token[k]&bit != 0 && !anchor {
+					if n := r.hidden(p); n > 0 {
+						r.next = n
+						continue
+					}
+				}
+				if token&bit == 0 {
+					r.inString(p, anchor)
+				}
 			}
 		}
 		if quote != 0 {
@@ -444,6 +454,12 @@ func (r *reader) inString(p int, anchor bool) {
 		}
 	}
 	r.ctx = mNone
+}
+
+// hidden looks for base64 at t[p], in the string being read.
+func (r *reader) hidden(p int) int {
+	r.object, r.ctx = int(r.top.object), mNone
+	return r.coded(r.t, r.str, r.strEnd, p)
 }
 
 // unprintable reports whether the escape at the start of t stands for a character

@@ -41,6 +41,7 @@ type walk struct {
 	said  meanings       // of the words beside numbers
 	plain [maxPlain]byte // a number being checked
 	sheet sheet          // of the text being read
+	under sheet          // of what is hidden in it
 	outer sheet          // of the JSON that it is a string of
 }
 
@@ -113,6 +114,9 @@ func (w *walk) whole(class weir.Class, a, b int, c weir.Confidence, checked bool
 func (w *walk) scan(t []byte, lo, hi int) {
 	t = t[:hi]
 	s := &w.sheet
+	if w.origin != nil {
+		s = &w.under
+	}
 	s.begin()
 	next := lo
 	w.last = max(w.last, lo)
@@ -124,6 +128,11 @@ func (w *walk) scan(t []byte, lo, hi int) {
 		ev := s.trig[k] | s.sign[k] | s.anchor[k]
 		if high := s.high[k]; high != 0 && w.origin == nil {
 			ev |= wide(t, off, high)
+		}
+		var token uint64 // and nothing else
+		if w.origin == nil {
+			token = s.token[k] &^ ev
+			ev |= token
 		}
 		if next > off {
 			if next-off >= 64 {
@@ -142,6 +151,12 @@ func (w *walk) scan(t []byte, lo, hi int) {
 			}
 			if s.anchor[k]>>(p-off)&1 != 0 {
 				if next = w.anchored(t, lo, hi, p); next > 0 {
+					continue
+				}
+			}
+			if w.origin == nil && s.token[k]>>(p-off)&1 != 0 {
+				if n := w.coded(t, lo, hi, p); n > 0 || token>>(p-off)&1 != 0 {
+					next = max(next, n)
 					continue
 				}
 			}
@@ -245,7 +260,12 @@ func (w *walk) trigger(t []byte, lo, hi, p int) int {
 			return end
 		}
 	case digit(c):
-		return w.number(t, lo, hi, p)
+		n := w.number(t, lo, hi, p)
+		if w.origin == nil && w.last < n && n-lo >= codedMin && allAlnum(t[n-codedMin:n]) {
+			// It has passed over what would have led to base64.
+			n = max(n, w.coded(t, lo, hi, p))
+		}
+		return n
 	case c == '+':
 		if p+1 < hi && (digit(t[p+1]) || t[p+1] == '(') {
 			return w.international(t, lo, hi, p)
@@ -284,37 +304,55 @@ func hides(t []byte) bool {
 }
 
 // wide marks, of the bytes of t[off:] that are not ASCII, those that begin a
-// full-width digit, @ or + (U+FF10 to U+FF19, U+FF20, U+FF0B), or a character of
-// no width (U+200B to U+200F, U+2060, U+FEFF), or that separate digits in another
-// way than ASCII does: what is written with those is undone before it is read.
+// character by which data is written otherwise: a full-width digit, @ or + or a
+// colon before a digit (U+FF10 to U+FF19, U+FF20, U+FF0B, U+FF1A), one of no width
+// (U+200B to U+200F, U+2060, U+FEFF), a digit of another script, or a space or dash
+// between digits. What is written with those is undone before it is read.
 func wide(t []byte, off int, high uint64) (ev uint64) {
 	for high != 0 {
 		i := bits.TrailingZeros64(high)
 		high &= high - 1
 		p := off + i
+		if t[p] < 0xc0 {
+			continue
+		}
 		if p+2 >= len(t) {
 			return ev
 		}
-		switch t[p] {
-		case 0xef:
-			if c := t[p+2]; t[p+1] == 0xbc && (c-0x90 < 10 || c == 0xa0 || c == 0x8b) || t[p+1] == 0xbb && c == 0xbf {
-				ev |= 1 << i
-			}
-		case 0xe2:
-			c := t[p+2]
-			if t[p+1] == 0x80 && c-0x8b < 5 || t[p+1] == 0x81 && c == 0xa0 {
-				ev |= 1 << i
-			}
-			// A thin space (U+2000 to U+200A, U+202F) or a dash (U+2010 to U+2015) that
-			// joins digits.
-			if t[p+1] == 0x80 && (c-0x80 < 11 || c == 0xaf || c-0x90 < 6) && p > 0 && alnum(t[p-1]) && p+3 < len(t) && digit(t[p+3]) {
-				ev |= 1 << i
-			}
+		found := false
+		between := func(n int) bool {
+			return p > 0 && p+n < len(t) && (digit(t[p-1]) && (alnum(t[p+n]) || t[p+n] == '(') || (alnum(t[p-1]) || t[p-1] == ')') && digit(t[p+n]))
+		}
+		switch a, b, c := t[p], t[p+1], t[p+2]; a {
 		case 0xc2:
-			// A space that does not break (U+00A0).
-			if t[p+1] == 0xa0 && p > 0 && alnum(t[p-1]) && digit(t[p+2]) {
-				ev |= 1 << i
+			found = b == 0xa0 && between(2)
+		case 0xd9:
+			found = b-0xa0 < 10
+		case 0xdb:
+			found = b-0xb0 < 10
+		case 0xdf:
+			found = b-0x80 < 10
+		case 0xe0, 0xe1:
+			r, _ := utf8.DecodeRune(t[p:])
+			found = plainDigit(r) >= 0
+		case 0xe2:
+			switch b {
+			case 0x80:
+				found = c-0x8b < 5 || (c <= 0x8a || c-0x90 < 6 || c == 0xaf) && between(3)
+			case 0x81:
+				found = c == 0xa0
+			case 0x88:
+				found = c == 0x92 && between(3)
 			}
+		case 0xe3:
+			found = b == 0x80 && c == 0x80 && between(3)
+		case 0xef:
+			found = b == 0xbc && (c-0x90 < 10 || c == 0xa0 || c == 0x8b || c == 0x9a && p+3 < len(t) && digit(t[p+3])) || b == 0xbb && c == 0xbf
+		case 0xf0:
+			found = b == 0x9d && c == 0x9f
+		}
+		if found {
+			ev |= 1 << i
 		}
 	}
 	return ev

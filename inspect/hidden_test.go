@@ -1,0 +1,122 @@
+package inspect
+
+import (
+	"encoding/base64"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/getweir/weir"
+)
+
+func wideText(s string, little bool) []byte {
+	var b []byte
+	for _, u := range append([]uint16{0xfeff}, utf16.Encode([]rune(s))...) {
+		if little {
+			b = append(b, byte(u), byte(u>>8))
+		} else {
+			b = append(b, byte(u>>8), byte(u))
+		}
+	}
+	return b
+}
+
+// TestHidden finds what is written in other alphabets and encodings.
+func TestHidden(t *testing.T) {
+	in := inspector(t, Config{})
+	const text = "write to ada@example.com or pay with 4242 4242 4242 4242 today"
+	for name, c := range map[string]struct {
+		syntax weir.Syntax
+		body   string
+		want   []weir.Class
+	}{
+		"UTF-16, little end first":  {weir.Text, string(wideText(text, true)), []weir.Class{Email, Card}},
+		"UTF-16, big end first":     {weir.Text, string(wideText(text, false)), []weir.Class{Email, Card}},
+		"UTF-16 without a mark":     {weir.Text, string(wideText(text, true)[2:]), []weir.Class{Email, Card}},
+		"base64":                    {weir.JSON, `{"v":"` + base64.StdEncoding.EncodeToString([]byte(text)) + `"}`, []weir.Class{Email, Card}},
+		"base64url, in a path":      {weir.Text, "GET /x/" + base64.RawURLEncoding.EncodeToString([]byte("mail=ada@example.com>?")) + " 200", []weir.Class{Email}},
+		"base64, one in a log":      {weir.Text, "state=" + base64.StdEncoding.EncodeToString([]byte("u=ada@example.com")) + " ok", []weir.Class{Email}},
+		"Devanagari digits":         {weir.Text, "कार्ड ४२४२ ४२४२ ४२४२ ४२४२", []weir.Class{Card}},
+		"Arabic-Indic digits":       {weir.JSON, `{"v":"+٤٤ ٧٧٠٠ ٩٠٠١٢٣"}`, []weir.Class{Phone}},
+		"Persian digits":            {weir.Text, "۴۲۴۲۴۲۴۲۴۲۴۲۴۲۴۲", []weir.Class{Card}},
+		"narrow spaces between":     {weir.JSON, `{"v":"4242` + "\u2009" + `4242` + "\u2009" + `4242` + "\u2009" + `4242"}`, []weir.Class{Card}},
+		"dashes that do not break":  {weir.Text, "5555\u20115555\u20115555\u20114444", []weir.Class{Card}},
+		"a hash is no base64":       {weir.Text, "da39a3ee5e6b4b0d3255bfef95601890afd80709", nil},
+		"random bytes are no text":  {weir.JSON, `{"v":"R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"}`, nil},
+		"a name that is not hidden": {weir.Text, "internationalization", nil},
+	} {
+		var r Report
+		if err := in.Inspect(&r, &weir.Segment{Syntax: c.syntax, Body: []byte(c.body), Record: true}, nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var got []weir.Class
+		for _, f := range r.Findings {
+			got = append(got, f.Class)
+			if f.Start < 0 || f.End > len(c.body) || f.Start >= f.End {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// TestHiddenIsBounded reads base64 that is longer than is undone, and says so.
+func TestHiddenIsBounded(t *testing.T) {
+	in := inspector(t, Config{})
+	body := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("so it goes on and on ", 6000)))
+	var r Report
+	if err := in.Inspect(&r, &weir.Segment{Syntax: weir.Text, Body: []byte(body), Record: true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if r.Unread < len(body)-4 {
+		t.Errorf("%d of %d bytes unread", r.Unread, len(body))
+	}
+}
+
+// FuzzHidden holds what is found in base64 against what is found in the text.
+func FuzzHidden(f *testing.F) {
+	f.Add("write to ada@example.com today")
+	f.Add("4242 4242 4242 4242, or +44 7700 900123")
+	f.Fuzz(func(t *testing.T, text string) {
+		in := inspector(t, Config{Unsure: true})
+		coded := base64.StdEncoding.EncodeToString([]byte(text))
+		var hidden, plain Report
+		if err := in.Inspect(&hidden, &weir.Segment{Syntax: weir.Text, Body: []byte(coded), Record: true}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := in.Inspect(&plain, &weir.Segment{Syntax: weir.Text, Body: []byte(text), Record: true}, nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range hidden.Findings {
+			if x.Start < 0 || x.End > len(coded) || x.Start >= x.End {
+				t.Fatalf("%q: %+v", coded, x)
+			}
+		}
+		for _, c := range []byte(text) {
+			if c < ' ' || c >= 0x7f || c == '%' {
+				return // undone further in plain text than in base64
+			}
+		}
+		if !long.MatchString(coded) || long.MatchString(text) {
+			return // nothing leads to it, or there is more in it
+		}
+		if got, want := classesOf(hidden), classesOf(plain); !slices.Equal(got, want) {
+			t.Fatalf("%q: %v in base64, %v as it is", text, got, want)
+		}
+	})
+}
+
+var long = regexp.MustCompile("[0-9A-Za-z]{16}")
+
+func classesOf(r Report) (all []weir.Class) {
+	for _, f := range r.Findings {
+		all = append(all, f.Class)
+	}
+	slices.Sort(all)
+	return all
+}
