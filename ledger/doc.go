@@ -6,8 +6,11 @@
 // Run, writes whatever has gathered since its last write and makes it durable
 // with a single fdatasync, so that one wait serves everybody who waits. Every
 // second in which the log has grown it signs the tree's root as a checkpoint
-// (C2SP tlog-checkpoint in a C2SP signed note) and keeps it. docs/ledger-format.md
-// describes every byte, and the order in which they reach the disk.
+// (C2SP tlog-checkpoint in a C2SP signed note) and keeps it. Hash tiles follow the
+// segments, from which a Tree proves single entries and serves the log over HTTP
+// (C2SP tlog-tiles); a Witnessing has others sign its checkpoints (C2SP
+// tlog-witness). docs/ledger-format.md describes every byte, and the order in which
+// they reach the disk.
 //
 // It guarantees that a Receipt exists only for entries that are durable, in the
 // order of their Append; that a log which failed to write or to sync stops for
@@ -17,7 +20,7 @@
 //
 // It does not hide entries from whoever can read the files, nor does it keep the
 // holder of the signing key from writing another history from the start: that
-// shows only against a checkpoint that was kept elsewhere. Entries behind the
+// shows only against a checkpoint that was kept elsewhere or that witnesses signed. Entries behind the
 // newest checkpoint, at most a second's, are durable and not yet signed. It does
 // not decide what is recorded, and never holds a personal value.
 package ledger
