@@ -5,7 +5,7 @@ var brCPF = rule{
 	class: "identity.br.cpf", country: "BR", checked: true,
 	about:   "a taxpayer number of persons in Brazil (CPF), checked twice",
 	source:  "Receita Federal, IN RFB 2172/2024: dígitos verificadores (modulus 11)",
-	keys:    "cpf cpf_number cpf_numero numero_cpf numero_do_cpf número_do_cpf cpf_cnpj cadastro_de_pessoas_fisicas " + nationalKeys,
+	keys:    "cpf cpf_number cpf_numero numero_cpf numero_do_cpf número_do_cpf cpf_cnpj cpf_cliente cpf_titular cpf_usuario cpf_do_cliente cpf_do_titular cpf_comprador nr_cpf cadastro_de_pessoas_fisicas " + nationalKeys,
 	forms:   "ddd.ddd.ddd-dd!|ddddddddddd|ddddddddd-dd!|ddd ddd ddd dd",
 	valid:   []string{"123.456.789-09", "12345678909", "529.982.247-25"},
 	invalid: []string{"123.456.789-00", "111.111.111-11", "1234567890"},

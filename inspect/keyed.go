@@ -11,7 +11,8 @@ import (
 var numberWords = map[string]meaning{
 	"gps": mGeo, "coordinates": mGeo, "coordinate": mGeo, "coords": mGeo, "geo": mGeo, "geolocation": mGeo, "geo_location": mGeo, "latlng": mGeo,
 	"lat_lng": mGeo, "lat_lon": mGeo, "latlon": mGeo, "lat_long": mGeo, "gps_coordinates": mGeo, "gps_location": mGeo, "geo_point": mGeo, "geopoint": mGeo,
-	"last_location": mGeo, "home_location": mGeo, "current_location": mGeo, "user_location": mGeo, "device_location": mGeo, "ll": mGeo,
+	"last_location": mGeo, "home_location": mGeo, "current_location": mGeo, "user_location": mGeo, "device_location": mGeo, "geocode": mGeo, "geo_coordinates": mGeo, "geo_coords": mGeo, "gps_coords": mGeo, "gps_position": mGeo, "geo_position": mGeo, "coordenadas": mGeo, "coordonnées": mGeo, "koordinaten": mGeo, "lat_lngs": mGeo,
+	"座標": mGeo, "坐标": mGeo, "좌표": mGeo,
 	"mrz": mZone, "mrz_line": mZone, "mrz_code": mZone, "passport_mrz": mZone, "machine_readable_zone": mZone, "document_mrz": mZone,
 	"lat": mLatitude, "latitude": mLatitude, "geo_lat": mLatitude, "breitengrad": mLatitude, "latitud": mLatitude, "latitudine": mLatitude, "緯度": mLatitude, "纬度": mLatitude, "위도": mLatitude,
 	"lon": mLongitude, "lng": mLongitude, "longitude": mLongitude, "geo_lon": mLongitude, "geo_lng": mLongitude, "längengrad": mLongitude, "laengengrad": mLongitude,
