@@ -75,7 +75,7 @@ func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds
 		return &weir.Denial{Reason: weir.ReasonRole, Message: "This role may do nothing here."}
 	}
 	path := cutSlashes(x.Path.Reveal())
-	matched := p.tree.match(x.Method, path)
+	matched := p.route(x.Method, path)
 	purpose := choosePurpose(x, matched, r)
 	actions, ok := r.find(purpose)
 	if !ok {
@@ -84,7 +84,7 @@ func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds
 	if matched == nil && p.blockUndeclared {
 		return &weir.Denial{Reason: weir.ReasonRequest, Message: "No such route is open."}
 	}
-	p.fill(pl, r, &x.Principal, matched, path)
+	p.fill(pl, r, x, matched, path)
 	pl.Purpose, pl.Accounts, pl.table = purpose, accounts, actions
 	return nil
 }
@@ -96,12 +96,12 @@ func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds
 func (p *Policy) Unenforced(x *weir.Exchange) *Plan {
 	pl := new(Plan)
 	path := cutSlashes(x.Path.Reveal())
-	matched := p.tree.match(x.Method, path)
+	matched := p.route(x.Method, path)
 	r := p.roles[roleName(&x.Principal)]
 	if r == nil {
 		r = &role{name: roleName(&x.Principal)}
 	}
-	p.fill(pl, r, &x.Principal, matched, path)
+	p.fill(pl, r, x, matched, path)
 	pl.Purpose, pl.Accounts = choosePurpose(x, matched, r), p.Accounts(&x.Principal)
 	return pl
 }
@@ -118,14 +118,15 @@ func choosePurpose(x *weir.Exchange, matched *route, r *role) weir.Purpose {
 	return ""
 }
 
-func (p *Policy) fill(pl *Plan, r *role, pr *weir.Principal, matched *route, path string) {
+func (p *Policy) fill(pl *Plan, r *role, x *weir.Exchange, matched *route, path string) {
 	pl.Version, pl.Role, pl.policy = p.version, r.name, p
 	// A role that forgets to say own opens nobody's records to customers.
-	pl.Own = r.own || pr.Kind == weir.Customer
-	if matched == nil {
-		return
+	pl.Own = r.own || x.Principal.Kind == weir.Customer
+	if matched != nil {
+		pl.Route, pl.Subject, pl.Opaque = matched.name, matched.subject, matched.opaque
+	} else if matched = p.namesake(x.Method, path); matched != nil {
+		pl.Subject = matched.subject
 	}
-	pl.Route, pl.Subject, pl.Opaque = matched.name, matched.subject, matched.opaque
 	if pl.Subject.From == URL {
 		pl.Subject.Value = weir.Identifier{
 			Kind:  pl.Subject.Kind,

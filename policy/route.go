@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -193,6 +194,62 @@ func (n *routeNode) match(method, path string) *route {
 		}
 	}
 	return n.rest.find(method)
+}
+
+// seek finds a route for a path by what pick takes from its end, as match does, but
+// slower, and takes literals whatever their case where none fits to the letter.
+func (n *routeNode) seek(path string, pick func(leaf) *route) *route {
+	if path == "" {
+		if r := pick(n.leaf); r != nil {
+			return r
+		}
+		return pick(n.rest)
+	}
+	head, tail, _ := strings.Cut(path, "/")
+	if next := n.literals[head]; next != nil {
+		if r := next.seek(tail, pick); r != nil {
+			return r
+		}
+	}
+	for _, text := range slices.Sorted(maps.Keys(n.literals)) {
+		if text != head && strings.EqualFold(text, head) {
+			if r := n.literals[text].seek(tail, pick); r != nil {
+				return r
+			}
+		}
+	}
+	if n.variable != nil && head != "" {
+		if r := n.variable.seek(tail, pick); r != nil {
+			return r
+		}
+	}
+	return pick(n.rest)
+}
+
+// route finds the route of a request. Many services take a path whatever its case,
+// so where none is written like it, one that differs in case is meant.
+func (p *Policy) route(method, path string) *route {
+	if r := p.tree.match(method, path); r != nil {
+		return r
+	}
+	return p.tree.seek(path, func(l leaf) *route { return l.find(method) })
+}
+
+// namesake finds a route that declares whose the path is, for another method: who
+// may not GET another's record may not get it by POST either. A preflight (OPTIONS)
+// asks about the service, not about anybody.
+func (p *Policy) namesake(method, path string) *route {
+	if method == "OPTIONS" {
+		return nil
+	}
+	return p.tree.seek(path, func(l leaf) *route {
+		for _, m := range slices.Sorted(maps.Keys(l)) {
+			if l[m].subject.From == URL {
+				return l[m]
+			}
+		}
+		return nil
+	})
 }
 
 // cutSlashes takes the slashes off both ends of a path: a service that answers
