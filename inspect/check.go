@@ -20,15 +20,7 @@ func descending(v []byte, from int) (sum int) {
 	return sum
 }
 
-// remainder gives v, as a decimal number, modulo m.
-func remainder(v []byte, m int) (r int) {
-	for _, c := range v {
-		r = (r*10 + int(c-'0')) % m
-	}
-	return r
-}
-
-// number gives v as a decimal number. It has 18 digits at most.
+// decimal gives v as a decimal number. It has 18 digits at most.
 func decimal(v []byte) (n int) {
 	for _, c := range v {
 		n = n*10 + int(c-'0')
