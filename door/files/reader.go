@@ -49,6 +49,11 @@ func (r *reader) read(b *block) {
 		r.message(lo, hi)
 	case Events:
 		r.events(lo, hi)
+	case utf16:
+		r.text(lo, hi)
+		if len(b.found) == 0 {
+			b.unread += int64(b.to - b.from) // the inspector may not know this encoding: better counted than passed over
+		}
 	default:
 		r.text(lo, hi)
 	}
