@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,11 +49,17 @@ func asked(c weir.Class) (precision, recall float64) {
 	return 0, 0
 }
 
+// unseen are the classes that fall short of what is asked on the half that no rule
+// was written against, and what they have: national numbers under names that are not
+// in the tables (cod_numeric, cpf_titular), and account numbers with few digits and no
+// key. docs/accuracy.md lists them.
+var unseen = map[weir.Class]float64{inspect.IBAN: 0.95, "identity.ro.cnp": 0.65, "identity.jp.my_number": 0.7, "identity.br.cpf": 0.83, "identity.kr.rrn": 0.87, "identity.fr.nir": 0.94}
+
 // TestAccuracy measures on the half of the labelled bodies that no rule was written
 // against. ACCURACY_BODIES makes it measure on so many, and print what it measured;
 // ACCURACY_HALF=tuning looks at the other half.
 func TestAccuracy(t *testing.T) {
-	bodies, half := 1200, labelled.HeldOut
+	bodies, half := 6000, labelled.HeldOut
 	full := os.Getenv("ACCURACY_BODIES")
 	if full != "" {
 		n, err := strconv.Atoi(full)
@@ -67,6 +74,20 @@ func TestAccuracy(t *testing.T) {
 	s, err := labelled.Measure(half, bodies, finder(t))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if s.Failed > 0 {
+		t.Errorf("%d segments are refused", s.Failed)
+	}
+	for _, c := range s.Classes() {
+		precision, recall := asked(c.Class)
+		if floor, ok := unseen[c.Class]; ok {
+			recall = floor
+		}
+		// Of some hundred cases one or two say nothing yet.
+		slack := 2 / math.Sqrt(float64(max(c.Cases, 1))) / 10
+		if c.Cases >= labelled.Least && (c.Precision() < precision-slack || c.Recall() < recall-slack) {
+			t.Errorf("%s: precision %.4f, recall %.4f of %d cases; asked are %.2f and %.2f", c.Class, c.Precision(), c.Recall(), c.Cases, precision, recall)
+		}
 	}
 	if full != "" {
 		fmt.Printf("%d bodies, %d bytes, %d segments refused\n\n", s.Bodies, s.Bytes, s.Failed)
@@ -131,7 +152,7 @@ func TestServerLogs(t *testing.T) {
 		}
 	}
 	if cards > 0 || sure > megabytes {
-		t.Logf("%d MB of logs: %d cards, %d held for sure that are not personal: %v%v", megabytes, cards, sure, wrong, example)
+		t.Errorf("%d MB of logs: %d cards, %d held for sure that are not personal: %v%v", megabytes, cards, sure, wrong, example)
 	}
 }
 
