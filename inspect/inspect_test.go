@@ -462,7 +462,9 @@ func TestCleanBytesAllocateNothing(t *testing.T) {
 func fuzz(f *testing.F) {
 	for _, s := range []string{customer, string(catalogue()[:700]), `{"a":"\u0040","b":["x",{"y":[]}]}`, "a@b.example,\"x\"\"y\"",
 		`<table><tr><th>Name<td>x</table><script>{"a":1}</script><a b='c`, "%25%25%2540 + ++1 4242 4242 4242 4242", "jo＠example.com \u200b",
-		`{"orders":[{"order_id":"*","items":[{"order_id":"*","total":0}],"total":0}]}`} {
+		`{"orders":[{"order_id":"*","items":[{"order_id":"*","total":0}],"total":0}]}`,
+		"see file://directory.  The second, https://, git+ssh://. and postgres://a:b1c2d3e4@c.example/d?e=f.m3u8", "password=x1y2z3!; api_key: 'a' Bearer eyJhbGciOiJub25lIn0.e30.",
+		`{"password":"x1y2z3!","pin":1,"wish_list":["a"],"sender_id":1,"recipient_id":2,"text":"a","key":"-----BEGIN PRIVATE KEY-----\nMII\n-----END"}`, "$6$a$b :AA -us1 dapi hf_ tok_1"} {
 		f.Add([]byte(s))
 	}
 }

@@ -15,6 +15,7 @@ func TestTimeIsLinear(t *testing.T) {
 	const short, times, slack = 2 << 10, 16, 6
 	for _, unit := range []string{"@", "a@", "a@b.c ", "1", "1 ", "12 ", "1-2-", "1(2)", "1.", "1.2.3.4 ", "4242 ", "4242424242424242 ", "GB29", "GB29 ",
 		"+", "+1 ", ":", "a:", "::", "1:", "//a@", "%25", "%2540", `\\`, `\u0040`, `\"`, "\uff10", "\u200b", "&", "&#", "<", "<a ", "<a b='", "<!--", "<script>{", "</script", "<th>a", "phone: 1",
+		"eyJ", "eyJhbGciOiJub25lIn0.", "sk-", "sk-a", "key=", "password=", "password: ", "a://", "a://b:c@", "://", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "$2b$12$", "$6$a$", "Bearer ", "Basic aaaa", ":AA", "-us1", "hooks.slack.com/",
 		`{"a":`, `["a",`, `{"jo@example.com":`, `{"order_id":1,"total":0,"items":[`, `{"watch_history":[0,`,
 		"a=1", "id=x", "name=(", "name=", "name=\"", "name=%41", "email=a&", `{"a"=`, "x=http://&", "a;b,c\td|"} {
 		for _, syntax := range []weir.Syntax{weir.Text, weir.JSON, weir.CSV, weir.HTML} {

@@ -534,7 +534,8 @@ func (w *walk) pair(t []byte, lo, hi, p int) int {
 			b++
 		}
 	} else {
-		for b < min(hi, i+longest) && !pairEnd[t[b]] {
+		// Up to the next pair, so that pairs in a row are read once.
+		for end := min(hi, i+longest); b < end && !pairEnd[t[b]] && !(t[b] == '=' && b+1 < end && wordByte(t[b+1])); {
 			b++
 		}
 		if spoken && b < hi && t[b] == ' ' && m >= firstStory {
