@@ -120,3 +120,16 @@ func classesOf(r Report) (all []weir.Class) {
 	slices.Sort(all)
 	return all
 }
+
+// TestTextAmongJSON refuses what would else pass unread.
+func TestTextAmongJSON(t *testing.T) {
+	in := inspector(t, Config{})
+	var r Report
+	for body, ok := range map[string]bool{
+		"{\"a\":1}\nfor jo@example.com\n{\"b\":2}": false, `{"a": jo@example.com}`: false, `{"a": +442079460000}`: false, `{"a": 1e+5, "b": 1.5E+10}`: true,
+	} {
+		if err := in.Inspect(&r, &weir.Segment{Syntax: weir.JSON, Body: []byte(body), Record: true}, nil); (err == nil) != ok {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}

@@ -102,6 +102,13 @@ func (r *reader) run() bool {
 		}
 		token := s.token[k] &^ trig // and nothing else
 		trig |= token
+		// Outside strings no JSON has these, but for a + in an exponent: what follows
+		// is no JSON, and would pass unread.
+		for x := s.sign[k] &^ in; x != 0; x &= x - 1 {
+			if p := off + bits.TrailingZeros64(x); t[p] != '+' || p == 0 || t[p-1]|0x20 != 'e' {
+				return false
+			}
+		}
 		keys := s.colon[k] &^ in
 		braces := s.brace[k] &^ in
 		ev := keys | braces | trig&in | s.bare[k]&^in
