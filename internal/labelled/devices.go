@@ -41,20 +41,17 @@ func (m *maker) banking(n *node, card bool) {
 	if m.chance(0.3) {
 		switch m.IntN(3) {
 		case 0:
-			for {
-				s := pick(m, words("01 03 05 07 09 11 12 21 26 30 32 61 72 80")) + m.digits(6)
-				sum := 0
-				for i, c := range []byte(s) {
-					sum += int(c-'0') * [...]int{3, 7, 1}[i%3]
-				}
-				s += fmt.Sprint((10 - sum%10) % 10)
-				key := own(m, 2, []string{"routing number", "aba", "aba routing number", "ach routing", "routing no", "routing transit number"})
-				if m.chance(0.25) {
-					n.with(key, decoy(accountClass, "routing number with a wrong check", m.off(s)))
-				} else {
-					n.with(key, personal(accountClass, s))
-				}
-				break
+			s := pick(m, words("01 03 05 07 09 11 12 21 26 30 32 61 72 80")) + m.digits(6)
+			sum := 0
+			for i, c := range []byte(s) {
+				sum += int(c-'0') * [...]int{3, 7, 1}[i%3]
+			}
+			s += fmt.Sprint((10 - sum%10) % 10)
+			key := own(m, 2, []string{"routing number", "aba", "aba routing number", "ach routing", "routing no", "routing transit number"})
+			if m.chance(0.25) {
+				n.with(key, decoy(accountClass, "routing number with a wrong check", m.off(s)))
+			} else {
+				n.with(key, personal(accountClass, s))
 			}
 		case 1:
 			n.with("sort code", personal(accountClass, m.from("123456789", 1)+m.digits(1)+"-"+m.digits(2)+"-"+m.digits(2)))

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/getweir/weir"
 )
 
 // A writer writes records in the body's format and notes where their values come to
@@ -354,7 +352,7 @@ func (w *writer) headers(record *node) {
 	var cookies []field
 	for _, f := range record.flat(nil) {
 		name := header(strings.Join(f.path, " "))
-		if strings.IndexFunc(name, func(r rune) bool { return r >= 0x80 }) >= 0 || f.ascii() == false || w.chance(0.3) {
+		if strings.IndexFunc(name, func(r rune) bool { return r >= 0x80 }) >= 0 || !f.ascii() || w.chance(0.3) {
 			cookies = append(cookies, f)
 			continue
 		}
@@ -421,9 +419,4 @@ func (w *writer) prose(sentences []*node) {
 		w.value(s, "", verbatim)
 	}
 	w.put("\n")
-}
-
-// of is a class of a country's own.
-func identity(country, id string) weir.Class {
-	return weir.Class("identity." + strings.ToLower(country) + "." + id)
 }
