@@ -188,8 +188,8 @@ func (w *walk) inspect(r *Report, seg *weir.Segment, subject []string) (err erro
 		}
 		w.pairs(seg.Body)
 	}
-	if len(w.in.own) > 0 && err == nil {
-		w.own(seg)
+	if len(w.in.own) > 0 && err == nil && !w.own(seg) {
+		err = ErrMalformed
 	}
 	w.r = nil
 	w.release()

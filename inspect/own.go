@@ -175,15 +175,16 @@ func (d Detector) Check() error {
 	return errors.Join(wrong...)
 }
 
-// own reads seg for the users' own detectors, after all else.
-func (w *walk) own(seg *weir.Segment) {
+// own reads seg for the users' own detectors, after all else. It reports whether
+// what they found can be told apart.
+func (w *walk) own(seg *weir.Segment) bool {
 	body := seg.Body
 	near := false
 	for _, o := range w.in.own {
 		near = near || bytes.Contains(body, o.literal)
 	}
 	if !near && bytes.IndexByte(body, '%') < 0 && bytes.IndexByte(body, hider(seg.Syntax)) < 0 {
-		return
+		return true
 	}
 	before := len(w.r.Findings)
 	w.form, w.object = weir.FormText, -1
@@ -221,9 +222,7 @@ func (w *walk) own(seg *weir.Segment) {
 			i += n + 1
 		}
 	}
-	if len(w.r.Findings) > before {
-		nest(w.r)
-	}
+	return len(w.r.Findings) == before || nest(w.r)
 }
 
 // hider is the byte that the escapes of a syntax begin with.
@@ -386,8 +385,9 @@ func solid(v []byte) (out []byte) {
 }
 
 // nest widens users' own findings until none overlaps another partly, and drops those
-// that say the same of the same bytes.
-func nest(r *Report) {
+// that say the same of the same bytes. It gives up, and the segment with it, on
+// longer chains of overlaps than anybody's detectors mean.
+func nest(r *Report) bool {
 	for range 16 {
 		slices.SortStableFunc(r.Findings, order)
 		r.Findings = slices.CompactFunc(r.Findings, func(a, b weir.Finding) bool {
@@ -412,9 +412,8 @@ func nest(r *Report) {
 			open = append(open, i)
 		}
 		if !widened {
-			return
+			return true
 		}
 	}
-	// Chains of overlaps without end: what is not the users' own stays.
-	r.Findings = slices.DeleteFunc(r.Findings, func(f weir.Finding) bool { return f.Detector == ownDetector })
+	return false
 }

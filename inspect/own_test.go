@@ -200,3 +200,22 @@ func FuzzOwn(f *testing.F) {
 		}
 	})
 }
+
+// TestEndlessOverlapsAreRefused: text that a customer can write must not get past
+// detectors by overlapping without end.
+func TestEndlessOverlapsAreRefused(t *testing.T) {
+	in, err := New(Config{Detectors: []Detector{
+		{Class: "own.ab", Pattern: "AB-CD", Literal: "AB-"}, {Class: "own.cd", Pattern: "CD-AB", Literal: "CD-"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{1, 2, 5, 10, 40, 400} {
+		body := []byte(strings.Repeat("AB-CD-", n))
+		var r Report
+		err := in.Inspect(&r, &weir.Segment{Syntax: weir.Text, Body: body, Record: true}, nil)
+		if err == nil && len(r.Findings) == 0 {
+			t.Errorf("%d times: nothing found and nothing refused", n)
+		}
+	}
+}
