@@ -18,6 +18,7 @@ build:
 ## test: everything that must hold: format, vet, staticcheck, all tests under the race detector, the demo both ways.
 test: tools lint build
 	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
+	$(GO) test -run Hostile ./door/files
 
 lint:
 	@unformatted="$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go'))"; \

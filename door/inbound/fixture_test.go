@@ -185,7 +185,7 @@ func newHall(t testing.TB, upstream string, k *keeper, change ...func(*Config)) 
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-		for until := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(5 * time.Millisecond) {
+		for until := time.Now().Add(time.Minute); runtime.NumGoroutine() > before; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(until) {
 				buf := make([]byte, 1<<20)
 				t.Errorf("goroutines left behind:\n%s", buf[:runtime.Stack(buf, true)])
