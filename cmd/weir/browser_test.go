@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"flag"
 	"io"
@@ -31,6 +32,8 @@ func TestDemoInTheBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var errs bytes.Buffer
+	demo.Stderr = &errs
 	if err := demo.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +46,7 @@ func TestDemoInTheBrowser(t *testing.T) {
 	defer func() {
 		_ = demo.Process.Signal(syscall.SIGINT)
 		if err := demo.Wait(); err != nil {
-			t.Errorf("Ctrl-C did not end the demo cleanly: %v", err)
+			t.Errorf("Ctrl-C did not end the demo cleanly: %v\n%s", err, errs.String())
 		}
 	}()
 	if link == "" {

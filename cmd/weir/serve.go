@@ -78,6 +78,7 @@ type server struct {
 	watch   *watch.Watch
 	console *console.Console // nil: none configured
 	http    *http.Server
+	secure  bool // by HTTPS; http.Server sets a TLSConfig of its own later
 	listen  net.Listener
 	tiles   *tileServer        // nil: the ledger is not served
 	witness *ledger.Witnessing // nil: no witnesses
@@ -130,6 +131,7 @@ func newServer(cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err e
 	if s.http.TLSConfig, err = cfg.TLS.load(s.auth.ClientCAs()); err != nil {
 		return nil, usageError{err}
 	}
+	s.secure = s.http.TLSConfig != nil
 	if s.listen, err = net.Listen("tcp", cfg.Listen); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
@@ -150,7 +152,7 @@ func newServer(cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err e
 // URL gives where clients reach the door.
 func (s *server) URL() string {
 	scheme := "http"
-	if s.http.TLSConfig != nil {
+	if s.secure {
 		scheme = "https"
 	}
 	return scheme + "://" + s.listen.Addr().String()
@@ -190,7 +192,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	front.Go(func() error { s.followPolicy(ctx); return nil })
 	front.Go(func() error {
-		if s.http.TLSConfig != nil {
+		if s.secure {
 			return served(s.http.ServeTLS(s.listen, "", ""))
 		}
 		return served(s.http.Serve(s.listen))
