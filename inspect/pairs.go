@@ -103,10 +103,11 @@ func code(m meaning, v []byte) bool {
 	return false
 }
 
-// A hint is what a key says of a value that is read among the text around it.
+// A hint is what a key says of the value t[a:b] that is read among the text around
+// it. There may be one for every few bytes, so it is small.
 type hint struct {
-	span
-	m meaning
+	a, b int32
+	m    meaning
 }
 
 // hint notes what a key says of the value at t[i:], as far as a number can reach.
@@ -114,10 +115,13 @@ func (w *walk) hint(t []byte, i int, m meaning) {
 	end := i
 	for ; end < len(t) && end < i+maxKey && t[end] > ' ' && t[end] != '&' && t[end] != ';'; end++ {
 	}
-	if k := len(w.hints); k > 0 && w.hints[k-1].b > i {
-		w.hints[k-1].b = i
+	if end < len(t) && end-i < 4 && (t[end] == '&' || t[end] == ';' || t[end] == '\n') {
+		return // no number is that short
 	}
-	w.hints = append(w.hints, hint{span{i, end}, m})
+	if k := len(w.hints); k > 0 && int(w.hints[k-1].b) > i {
+		w.hints[k-1].b = int32(i)
+	}
+	w.hints = append(w.hints, hint{int32(i), int32(end), m})
 }
 
 // hinted gives what the key of the value says that t[a] is in, mNone outside of one.
@@ -129,12 +133,12 @@ func (w *walk) hinted(a int) meaning {
 		a = int(w.origin[a])
 	}
 	i, _ := slices.BinarySearchFunc(w.hints, a, func(h hint, a int) int {
-		if h.b <= a {
+		if int(h.b) <= a {
 			return -1
 		}
 		return 1
 	})
-	if i < len(w.hints) && w.hints[i].a <= a {
+	if i < len(w.hints) && int(w.hints[i].a) <= a {
 		return w.hints[i].m
 	}
 	return mNone
