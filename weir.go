@@ -330,10 +330,19 @@ func ParseParty(s string) (Party, error) {
 	return Party{}, fmt.Errorf("unknown kind of party (one of %v)", partyNames)
 }
 
-// An Account is a party and what it may take.
+// An Account is a party and what it may take. Many share their Budgets, which
+// are not to be changed; nil lets none through.
 type Account struct {
 	Party   Party
-	Budgets Budgets
+	Budgets *Budgets
+}
+
+// Budget gives what the party may take in a lane.
+func (a *Account) Budget(lane Lane) Budget {
+	if a.Budgets == nil {
+		return Budget{}
+	}
+	return a.Budgets[lane]
 }
 
 // A Reason says, in a word that programs can compare, why something was denied.

@@ -80,11 +80,12 @@ func (p *Pass) passAll(plan *policy.Plan, denial *weir.Denial) (*policy.Plan, *w
 	}
 	open := *plan
 	open.Accounts = make([]weir.Account, len(plan.Accounts))
+	limitless := new(weir.Budgets)
+	for lane := range limitless {
+		limitless[lane] = weir.Budget{weir.Unbounded, weir.Unbounded, weir.Unbounded}
+	}
 	for i, a := range plan.Accounts {
-		for lane := range a.Budgets {
-			a.Budgets[lane] = weir.Budget{weir.Unbounded, weir.Unbounded, weir.Unbounded}
-		}
-		open.Accounts[i] = a
+		open.Accounts[i] = weir.Account{Party: a.Party, Budgets: limitless}
 	}
 	return &open, nil
 }

@@ -198,12 +198,12 @@ func (g *Guard) Exposure() Exposure {
 		accounts := known.accounts
 		for _, a := range accounts {
 			if a.Party == party {
-				r.Budget = a.Budgets
+				r.Budget = *a.Budgets
 			}
 		}
 		if accounts == nil { // a role, an issuer, a network, the deployment: by themselves
 			r.Budget = pol.Budgets(party)
-			accounts = []weir.Account{{Party: party, Budgets: r.Budget}}
+			accounts = []weir.Account{{Party: party, Budgets: &r.Budget}}
 		}
 		for lane := range weir.NumLanes {
 			r.Taken[lane] = g.meter.Usage(x.At, party, lane, 0).Taken
@@ -224,7 +224,7 @@ func (g *Guard) Exposure() Exposure {
 			continue
 		}
 		accounts := pol.Accounts(&weir.Principal{Kind: weir.Staff, Role: role, Name: Unseen, Credential: Unseen})
-		r := Risk{Party: accounts[0].Party, Role: role, Budget: accounts[0].Budgets}
+		r := Risk{Party: accounts[0].Party, Role: role, Budget: *accounts[0].Budgets}
 		r.Own = r.Budget[weir.Clear] == weir.Budget{} && r.Budget[weir.Own] != weir.Budget{}
 		r.CouldHour, r.CouldDay = ahead.could(accounts, lane(r.Own))
 		x.Rows = append(x.Rows, r)

@@ -175,7 +175,7 @@ func (m *Meter) affordable(at uint32, accounts []weir.Account, demands []Demand)
 			if !lanes.Has(lane) {
 				continue
 			}
-			limit := &accounts[a].Budgets[lane]
+			limit := accounts[a].Budget(lane)
 			t := *m.line(a, lane)
 			var fresh [weir.NumWindows]int // customers that would be new in each window
 			for k, d := range demands {

@@ -29,7 +29,7 @@ func demand(lane weir.Lane, ns ...int) (d []Demand) {
 }
 
 func account(kind weir.PartyKind, name string, hour, day, month int) weir.Account {
-	a := weir.Account{Party: weir.Party{Kind: kind, Name: name}}
+	a := weir.Account{Party: weir.Party{Kind: kind, Name: name}, Budgets: new(weir.Budgets)}
 	for l := range a.Budgets {
 		a.Budgets[l] = weir.Budget{hour, day, month}
 	}

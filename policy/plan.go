@@ -197,35 +197,37 @@ func (p *Policy) appendAccounts(to []weir.Account, pr *weir.Principal) []weir.Ac
 	if to == nil {
 		to = make([]weir.Account, 0, maxAccounts)
 	}
-	take, together := new(weir.Budgets), p.deployment
 	name := roleName(pr)
+	var take, together *weir.Budgets
 	if r := p.roles[name]; r != nil {
 		take, together = r.take, r.together
+	} else {
+		take, together = new(weir.Budgets), p.deployment
 	}
 	// Without a credential there is nothing to steal: the principal's account is
 	// the one that counts.
 	if pr.Kind != weir.Anonymous || pr.Credential != "" {
-		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByCredential, Name: pr.Credential}, Budgets: *take})
+		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByCredential, Name: pr.Credential}, Budgets: take})
 	}
-	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByPrincipal, Name: PrincipalName(pr)}, Budgets: *take})
+	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByPrincipal, Name: PrincipalName(pr)}, Budgets: take})
 	for _, actor := range pr.Act {
-		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByActor, Name: actor}, Budgets: *take})
+		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByActor, Name: actor}, Budgets: take})
 	}
-	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByRole, Name: name}, Budgets: *together})
+	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByRole, Name: name}, Budgets: together})
 	// Nobody's principals may take what the deployment may, and are charged there.
 	if pr.Issuer != "" {
 		budgets := p.issuers[pr.Issuer]
 		if budgets == nil {
 			budgets = p.deployment
 		}
-		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByIssuer, Name: pr.Issuer}, Budgets: *budgets})
+		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByIssuer, Name: pr.Issuer}, Budgets: budgets})
 	}
 	budgets := p.networks[pr.Network]
 	if budgets == nil {
 		budgets = p.other
 	}
-	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByNetwork, Name: pr.Network}, Budgets: *budgets})
-	return append(to, weir.Account{Party: weir.Party{Kind: weir.ByDeployment}, Budgets: *p.deployment})
+	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByNetwork, Name: pr.Network}, Budgets: budgets})
+	return append(to, weir.Account{Party: weir.Party{Kind: weir.ByDeployment}, Budgets: p.deployment})
 }
 
 // PrincipalName is the name that a principal is charged and held under: its own,

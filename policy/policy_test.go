@@ -313,8 +313,8 @@ func TestBudgets(t *testing.T) {
 				t.Errorf("%s has budgets without its role", a.Party)
 			}
 		default:
-			if p.Budgets(a.Party) != a.Budgets {
-				t.Errorf("%s: %v, charged against %v", a.Party, p.Budgets(a.Party), a.Budgets)
+			if p.Budgets(a.Party) != *a.Budgets {
+				t.Errorf("%s: %v, charged against %v", a.Party, p.Budgets(a.Party), *a.Budgets)
 			}
 		}
 	}
