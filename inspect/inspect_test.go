@@ -360,6 +360,17 @@ func TestTextAndHeaders(t *testing.T) {
 	}
 }
 
+// TestObjectsAmongText has values written in escapes in several JSON objects among
+// text: what is undone in one takes nothing from those before.
+func TestObjectsAmongText(t *testing.T) {
+	in := inspector(t, Config{})
+	body := strings.Repeat("one {\"email\":\"jo@example.com\"}\n", 3) + "{\"a\":\"b\\u0040example.com\",\"c\":\"1%2540\"} jo@example.net\n"
+	want := `email=jo@example.com | email=jo@example.com | email=jo@example.com | email=b\u0040example.com | email=jo@example.net`
+	if got := show(t, in, weir.Segment{Syntax: weir.Text, Body: []byte(body)}); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}
+
 func TestConfig(t *testing.T) {
 	seg := func(s string) weir.Segment { return weir.Segment{Syntax: weir.Text, Body: []byte(s)} }
 	if got := show(t, inspector(t, Config{Countries: []string{"FR"}}), seg("(212) 555-0123, 01 99 00 12 34")); got != "phone=01 99 00 12 34" {

@@ -199,24 +199,27 @@ func objectEnd(t []byte, i int) int {
 
 // nested reads the JSON value t[a:b] among text, and reports whether it is one.
 func (w *walk) nested(t []byte, a, b int) bool {
+	// With a report of its own: what it takes back is measured from a.
 	in := w.in.walks.Get().(*walk)
-	before := len(w.r.Findings)
-	in.start(w.r, &weir.Segment{})
+	r := &in.nest
+	r.Findings = r.Findings[:0]
+	r.Unread = 0
+	in.start(r, &weir.Segment{})
 	in.objects = w.objects
 	err := in.json(t[a:b], nil, false, nil)
+	if err == nil {
+		for _, f := range r.Findings {
+			f.Start += a
+			f.End += a
+			w.r.Findings = append(w.r.Findings, f)
+		}
+		w.r.Unread += r.Unread
+	}
 	w.objects = in.objects
 	in.r = nil
 	in.release()
 	w.in.walks.Put(in)
-	if err != nil {
-		w.r.Findings = w.r.Findings[:before]
-		return false
-	}
-	for k := range w.r.Findings[before:] {
-		w.r.Findings[before+k].Start += a
-		w.r.Findings[before+k].End += a
-	}
-	return true
+	return err == nil
 }
 
 // keyByte reports whether c can be in a key: letters, digits, what joins them, and

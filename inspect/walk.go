@@ -37,6 +37,7 @@ type walk struct {
 	blanks  []span // trees known to hold blanks only, apart and in order
 	objects int
 
+	nest  Report         // of JSON among text, while it is read
 	keys  meanings       // of the keys of JSON
 	said  meanings       // of the words beside numbers
 	plain [maxPlain]byte // a number being checked
@@ -85,6 +86,9 @@ func (w *walk) release() {
 	}
 	if cap(w.hints) > keep/64 {
 		w.hints = nil
+	}
+	if cap(w.nest.Findings) > keep/64 {
+		w.nest.Findings = nil
 	}
 }
 
