@@ -12,6 +12,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/getweir/weir"
+	"golang.org/x/mod/sumdb/tlog"
 	"pgregory.net/rapid"
 )
 
@@ -28,6 +29,8 @@ func full() *Entry {
 		Subjects: []Taken{{weir.Subject{1}, 3}, {weir.Subject{}, 0}},
 		Read:     1 << 40, Unread: 255, Outcome: "aborted", Reason: weir.ReasonBudget, Status: 429,
 		Party: "role:support", N: 65536, Rule: "budget-spent", Text: "Größe", Until: day.Add(time.Hour),
+		Keys:  KeyPair{"a+1+x", "a+2+y"},
+		Heads: []Head{{"peer", 70000, tlog.Hash{1}}, {}},
 	}
 	return e
 }
@@ -94,6 +97,15 @@ type wireEntry struct {
 	Rule          string       `cbor:"27,keyasint,omitempty"`
 	Text          string       `cbor:"28,keyasint,omitempty"`
 	Until         int64        `cbor:"29,keyasint,omitempty"`
+	Keys          []string     `cbor:"30,keyasint,omitempty"`
+	Heads         []wireHead   `cbor:"31,keyasint,omitempty"`
+}
+
+type wireHead struct {
+	_      struct{} `cbor:",toarray"`
+	Origin string
+	Size   int64
+	Root   [32]byte
 }
 
 type wireCount struct {
@@ -126,6 +138,12 @@ func (w *wireEntry) entry() *Entry {
 	}
 	if w.Until != 0 {
 		e.Until = time.Unix(0, w.Until).UTC()
+	}
+	if len(w.Keys) == 2 {
+		e.Keys = KeyPair{w.Keys[0], w.Keys[1]}
+	}
+	for _, h := range w.Heads {
+		e.Heads = append(e.Heads, Head{h.Origin, h.Size, h.Root})
 	}
 	return e
 }
@@ -190,6 +208,14 @@ func drawEntry(t *rapid.T) *Entry {
 		copy(s.Subject[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "subject"))
 		e.Subjects = append(e.Subjects, s)
 	}
+	if rapid.Bool().Draw(t, "keys") {
+		e.Keys = KeyPair{text.Draw(t, "old key"), text.Draw(t, "new key")}
+	}
+	for range rapid.IntRange(0, 10).Draw(t, "heads") {
+		h := Head{Origin: text.Draw(t, "origin"), Size: int64(count.Draw(t, "size"))}
+		copy(h.Root[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "root"))
+		e.Heads = append(e.Heads, h)
+	}
 	return e
 }
 
@@ -229,6 +255,8 @@ func TestWhatCannotBeWrittenIsRefused(t *testing.T) {
 		"negative count":    func(e *Entry) { e.Actions = []Count{{N: -1}} },
 		"not UTF-8":         func(e *Entry) { e.Role = "\xff" },
 		"actor not UTF-8":   func(e *Entry) { e.Act = []string{"\xff"} },
+		"negative head":     func(e *Entry) { e.Heads = []Head{{Size: -1}} },
+		"key not UTF-8":     func(e *Entry) { e.Keys.New = "\xff" },
 		"too many subjects": func(e *Entry) { e.Subjects = make([]Taken, MaxSubjects+1) },
 		"too long":          func(e *Entry) { e.Text = strings.Repeat("x", MaxEntry) },
 	} {
@@ -262,7 +290,13 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 		"one pair too many":        edit(0, 1, 0xa5),
 		"one pair too few":         edit(0, 1, 0xa3),
 		"an array":                 edit(0, 1, 0x88),
-		"another version":          edit(2, 1, 2),
+		"another version":          edit(2, 1, 3),
+		"a version too new":        edit(2, 1, 2),
+		"a version too old":        edit(4, 1, byte(KeyChange)),
+		"empty keys":               append(append([]byte{0xa5, 0, 2}, b[3:]...), 0x18, keyKeys, 0x82, 0x60, 0x60),
+		"one key":                  append(append([]byte{0xa5, 0, 2}, b[3:]...), 0x18, keyKeys, 0x81, 0x61, 'x'),
+		"no heads":                 append(append([]byte{0xa5, 0, 2}, b[3:]...), 0x18, keyHeads, 0x80),
+		"a head without a root":    append(append([]byte{0xa5, 0, 2}, b[3:]...), 0x18, keyHeads, 0x81, 0x82, 0x61, 'x', 1),
 		"no version":               append([]byte{0xa3}, b[3:]...),
 		"key not shortest":         edit(1, 1, 0x18, 0),
 		"value not shortest":       edit(4, 1, 0x18, 1),

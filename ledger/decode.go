@@ -27,6 +27,8 @@ type decoder struct {
 	keep  bool // else what would allocate is checked and dropped
 	names *interner
 	err   error
+
+	version uint64
 }
 
 func (r *decoder) fail(what string) {
@@ -220,12 +222,15 @@ func (r *decoder) entry(b []byte, e *Entry) {
 	if len(r.b) > 0 {
 		r.fail("has bytes behind its end")
 	}
+	if r.err == nil && r.version != version(e.Kind, next-1) {
+		r.fail("has another version than an entry like it")
+	}
 }
 
 func (r *decoder) field(key uint64, e *Entry) {
 	switch key {
 	case keyVersion:
-		if r.uint(maxInt) != formatVersion {
+		if r.version = r.uint(maxInt); r.version < formatVersion1 || r.version > formatVersion2 {
 			r.fail("has a version that this program does not know")
 		}
 	case keyKind:
@@ -328,6 +333,25 @@ func (r *decoder) field(key uint64, e *Entry) {
 		e.Text = r.text()
 	case keyUntil:
 		e.Until = r.time()
+	case keyKeys:
+		r.tuple(2)
+		if len(r.b) > 1 && r.b[0] == majorText && r.b[1] == majorText {
+			r.fail("holds an empty field")
+		}
+		e.Keys = KeyPair{Old: r.string(), New: r.string()}
+	case keyHeads:
+		n := r.array(MaxEntry)
+		if r.keep && r.err == nil {
+			e.Heads = make([]Head, 0, min(n, 64))
+		}
+		for ; n > 0 && r.err == nil; n-- {
+			r.tuple(3)
+			h := Head{Origin: r.string(), Size: int64(r.uint(maxInt))}
+			r.fixed(h.Root[:])
+			if r.keep {
+				e.Heads = append(e.Heads, h)
+			}
+		}
 	}
 }
 

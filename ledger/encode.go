@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Entries are written as CBOR (RFC 8949) under its core deterministic rules
@@ -19,8 +21,21 @@ import (
 // of every verification, where a reflecting one takes longer than hashing does;
 // the tests hold it to a public CBOR library's reading of the same bytes.
 
-// formatVersion is the value of keyVersion. A reader refuses any other.
-const formatVersion = 1
+// Values of keyVersion. The second came with the kinds behind Stop and the keys
+// behind keyUntil; an entry without any of these is written as it always was, so
+// that each entry has one version. A reader refuses any other.
+const (
+	formatVersion1 = 1
+	formatVersion2 = 2
+)
+
+// version gives the version of an entry of kind k whose highest key is last.
+func version(k Kind, last uint64) uint64 {
+	if k > Stop || last > keyUntil {
+		return formatVersion2
+	}
+	return formatVersion1
+}
 
 // Keys of the map. They are never reused for something else.
 const (
@@ -54,6 +69,8 @@ const (
 	keyRule
 	keyText
 	keyUntil
+	keyKeys
+	keyHeads
 	endKeys
 )
 
@@ -170,7 +187,11 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 	// All fields together are at least 24, few entries have as many: room for
 	// a head of one byte, and the rest is moved in the rare case.
 	w := encoder{b: append(dst, 0)}
-	w.uint(keyVersion, formatVersion)
+	last := uint64(keyUntil)
+	if e.Keys != (KeyPair{}) || len(e.Heads) > 0 {
+		last = keyHeads
+	}
+	w.uint(keyVersion, int64(version(e.Kind, last)))
 	w.uint(keyKind, int64(e.Kind))
 	w.time(keyTime, e.Time)
 	timeAt = len(w.b) - 8
@@ -229,6 +250,25 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 	w.text(keyText, e.Text)
 	if !e.Until.IsZero() {
 		w.time(keyUntil, e.Until)
+	}
+	if e.Keys != (KeyPair{}) {
+		w.array(keyKeys, 2)
+		w.string(keyKeys, e.Keys.Old)
+		w.string(keyKeys, e.Keys.New)
+	}
+	if len(e.Heads) > 0 {
+		w.array(keyHeads, len(e.Heads))
+		for i := range e.Heads {
+			h := &e.Heads[i]
+			if h.Size < 0 {
+				w.fail(keyHeads, "is negative")
+				break
+			}
+			w.b = append(w.b, majorArray|3)
+			w.string(keyHeads, h.Origin)
+			w.b = appendHead(w.b, majorUint, uint64(h.Size))
+			w.b = append(appendHead(w.b, majorBytes, tlog.HashSize), h.Root[:]...)
+		}
 	}
 
 	b = w.b

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/getweir/weir"
 )
 
@@ -25,12 +27,15 @@ const (
 	Lift                         // the hold on Party has ended
 	Staff                        // a person did something in the console or on the command line
 	Stop                         // a node ended on purpose
+	KeyChange                    // the log's key is another from here on; Keys says which
+	Heartbeat                    // a node is alive; Heads says what it saw of the others
 	endKinds
 )
 
 var kindNames = [...]string{
 	"unknown", "start", "intent", "release", "denied", "close", "summary",
 	"policy-loaded", "alert", "hold", "lift", "staff", "stop",
+	"key-change", "heartbeat",
 }
 
 // String gives the name of k in lower case.
@@ -101,9 +106,28 @@ type Entry struct {
 	Party   string      // text of the weir.Party whose budget or hold it is
 
 	N     int       // Summary: how many exchanges
-	Rule  string    // Alert, Hold: which rule; Denied for a budget: its lane and window, as clear/hour
+	Rule  string    // Alert, Hold: which rule; Denied for a budget: its lane and window, as clear/hour; KeyChange: Rotated or Replaced
 	Text  string    // Alert, Hold, Lift, Staff: a sentence about it
-	Until time.Time // Hold: when it ends by itself; zero: it does not
+	Until time.Time // Hold: when it ends by itself; zero: it does not. KeyChange: how long the old key signs, too
+
+	Keys  KeyPair // KeyChange: the log's public keys before and after
+	Heads []Head  // Heartbeat: the newest checkpoints that the node has seen of other logs
+}
+
+// What Rule says in an entry of kind KeyChange.
+const (
+	Rotated  = "rotated"  // the old key has signed the checkpoint that covers the entry
+	Replaced = "replaced" // it could not, or was not to: nobody vouches for the new key but itself
+)
+
+// A KeyPair names two public keys of a log as text: name+hash+data.
+type KeyPair struct{ Old, New string }
+
+// A Head is the newest checkpoint that somebody has seen of a log.
+type Head struct {
+	Origin string // of the log
+	Size   int64
+	Root   tlog.Hash
 }
 
 // Count says how often an Action was taken on findings of a Class.

@@ -3,18 +3,30 @@ package ledger
 import (
 	"encoding/hex"
 	"testing"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // The bytes of the format, as docs/ledger-format.md describes them. They may not
 // change: ledgers that are years old must go on being read.
 func TestTheFormatStaysAsItIs(t *testing.T) {
+	first := full() // all of version 1
+	first.Keys, first.Heads = KeyPair{}, nil
+	rotated := &Entry{Kind: KeyChange, Time: day, Rule: Rotated, Until: day, Keys: KeyPair{"a+1+x", "a+2+y"}}
+	beat := &Entry{Kind: Heartbeat, Time: day, Heads: []Head{{"peer", 70000, tlog.Hash{1}}}}
 	for _, c := range []struct {
 		name  string
 		entry *Entry
 		want  string
 	}{
 		{"least", least(), "a400010101021b1898b5d9bb324d15035000000000000000000000000000000000"},
-		{"full", full(), "" +
+		{"key change", rotated, "" +
+			"a70002010d021b1898b5d9bb324d15035000000000000000000000000000000000181b67726f7461746564181d1b1898b5d9" +
+			"bb324d15181e8265612b312b7865612b322b79"},
+		{"heartbeat", beat, "" +
+			"a50002010e021b1898b5d9bb324d15035000000000000000000000000000000000181f818364706565721a00011170582001" +
+			"00000000000000000000000000000000000000000000000000000000000000"},
+		{"full", first, "" +
 			"b81e00010103021b1898b5d9bb324d1503500102030000000000000000000000000004666e6f64652d31054c090807000000" +
 			"00000000000006686b65793a346631650769737570706f72742d3708020982676167656e742d31600a67737570706f72740b" +
 			"6373736f0c666f66666963650d67696e626f756e640e68637573746f6d65720f666d61696c65721067737570706f72741173" +

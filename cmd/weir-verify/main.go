@@ -177,6 +177,12 @@ func line(index int64, e *ledger.Entry) string {
 	add("outcome", e.Outcome)
 	add("reason", string(e.Reason))
 	add("text", e.Text)
+	add("rule", e.Rule)
+	add("key", e.Keys.New)
+	add("before", e.Keys.Old)
+	for _, h := range e.Heads {
+		add("saw", fmt.Sprintf("%s %d", h.Origin, h.Size))
+	}
 	return b.String()
 }
 

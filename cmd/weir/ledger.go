@@ -179,6 +179,11 @@ func entryLine(index int64, e *ledger.Entry) string {
 	if !e.Until.IsZero() {
 		add("until", e.Until.Format("2006-01-02 15:04:05"))
 	}
+	add("key", e.Keys.New)
+	add("before", e.Keys.Old)
+	for _, h := range e.Heads {
+		add("saw", fmt.Sprintf("%s:%d", h.Origin, h.Size))
+	}
 	return b.String()
 }
 
@@ -192,6 +197,11 @@ func entryJSON(index int64, e *ledger.Entry) any {
 	type taken struct {
 		Subject string   `json:"subject"`
 		Lanes   []string `json:"lanes"`
+	}
+	type head struct {
+		Origin string `json:"origin"`
+		Size   int64  `json:"size"`
+		Root   string `json:"root"`
 	}
 	v := struct {
 		Index      int64      `json:"index"`
@@ -223,12 +233,18 @@ func entryJSON(index int64, e *ledger.Entry) any {
 		Rule       string     `json:"rule,omitempty"`
 		Text       string     `json:"text,omitempty"`
 		Until      *time.Time `json:"until,omitempty"`
+		Key        string     `json:"key,omitempty"`
+		KeyBefore  string     `json:"key_before,omitempty"`
+		Heads      []head     `json:"heads,omitempty"`
 	}{
 		Index: index, Time: e.Time, Kind: e.Kind.String(), Node: e.Node,
 		Credential: e.Credential, Principal: e.Principal, Act: e.Act, Role: e.Role, Issuer: e.Issuer, Network: e.Network,
 		Door: e.Door, Route: e.Route, Recipient: e.Recipient, Purpose: string(e.Purpose), Policy: e.Policy,
 		Read: e.Read, Unread: e.Unread, Outcome: e.Outcome, Reason: string(e.Reason), Status: e.Status, Party: e.Party,
-		N: e.N, Rule: e.Rule, Text: e.Text,
+		N: e.N, Rule: e.Rule, Text: e.Text, Key: e.Keys.New, KeyBefore: e.Keys.Old,
+	}
+	for _, h := range e.Heads {
+		v.Heads = append(v.Heads, head{h.Origin, h.Size, h.Root.String()})
 	}
 	if e.Exchange != [12]byte{} {
 		v.Exchange, v.As = e.Exchange.String(), e.PrincipalKind.String()
