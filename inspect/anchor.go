@@ -9,7 +9,7 @@ import (
 
 // The places where a secret may begin are found as Teddy does (Geoffrey Langdale's
 // literal matcher in Hyperscan, NSDI 2019, section 4.2 and its sources): each anchor
-// belongs to one of eight buckets, and a bit in a table for each of four bytes in a
+// belongs to one of sixteen buckets, and a bit in a table for each of four bytes in a
 // row says which buckets can go on with that byte. What passes all tables is looked
 // at.
 
@@ -17,11 +17,15 @@ import (
 const fingerprint = 4
 
 // A sifter says, for each of four bytes in a row, in which buckets that byte may
-// stand there. All are ASCII.
-type sifter [fingerprint][128]uint8
+// stand there: first for the anchors that no letter or digit stands before, then for
+// the others. All are ASCII.
+type sifter [2][fingerprint][128]uint8
 
-// gated are the buckets whose anchors no letter or digit stands before.
-const gated = 0x1f
+// Which of the two.
+const (
+	gated = iota
+	free
+)
 
 // An anchor is four bytes in the beginning of a secret: not always the first, since
 // others are rarer. Of one that is shorter anything may be the rest.
@@ -109,24 +113,24 @@ func sure(t []byte, marks uint64) (is uint64) {
 }
 
 // siftAnchors puts each anchor into the bucket where it makes the fewest other
-// strings pass. Those that end with a sign, which stand for many, have buckets of
-// their own.
+// strings pass.
 func siftAnchors(all []anchor) *sifter {
 	var s sifter
-	var sizes [8][fingerprint]int
+	var sizes [2][8][fingerprint]int
 	for _, a := range all {
+		half := free
+		if a.gate {
+			half = gated
+		}
 		best, least := 0, -1
-		for b := range sizes {
-			if (gated>>b&1 != 0) != a.gate || !a.gate && b != signBucket(a.window) {
-				continue
-			}
+		for b := range sizes[half] {
 			was, now := 1, 1
-			for k, n := range sizes[b] {
+			for k, n := range sizes[half][b] {
 				was *= n
 				switch {
 				case k >= len(a.window):
 					n = 128
-				case s[k][a.window[k]]&(1<<b) == 0:
+				case s[half][k][a.window[k]]&(1<<b) == 0:
 					n++
 				}
 				now *= n
@@ -136,26 +140,15 @@ func siftAnchors(all []anchor) *sifter {
 			}
 		}
 		for k := range fingerprint {
-			for c := range s[k] {
-				if (k >= len(a.window) || a.window[k] == byte(c)) && s[k][c]&(1<<best) == 0 {
-					s[k][c] |= 1 << best
-					sizes[best][k]++
+			for c := range s[half][k] {
+				if (k >= len(a.window) || a.window[k] == byte(c)) && s[half][k][c]&(1<<best) == 0 {
+					s[half][k][c] |= 1 << best
+					sizes[half][best][k]++
 				}
 			}
 		}
 	}
 	return &s
-}
-
-// signBucket is the bucket of an anchor that is not gated.
-func signBucket(window string) int {
-	switch {
-	case len(window) == 3 && window[2] == '=':
-		return 5
-	case len(window) == 4 && window[2:] == ": ":
-		return 6
-	}
-	return 7
 }
 
 // anchorAny marks, of the 64 bytes of t, those at which an anchor may begin: first
@@ -165,11 +158,11 @@ func (s *sifter) anchorAny(t *[64 + fingerprint - 1]byte) (shut, open uint64) {
 		if t[i]|t[i+1]|t[i+2] >= 0x80 {
 			continue
 		}
-		m := s[0][t[i]] & s[1][t[i+1]] & s[2][t[i+2]] & s[3][t[i+3]&0x7f]
-		if m&gated != 0 {
+		a, b, c, d := t[i], t[i+1], t[i+2], t[i+3]&0x7f
+		if s[gated][0][a]&s[gated][1][b]&s[gated][2][c]&s[gated][3][d] != 0 {
 			shut |= 1 << i
 		}
-		if m&^gated != 0 {
+		if s[free][0][a]&s[free][1][b]&s[free][2][c]&s[free][3][d] != 0 {
 			open |= 1 << i
 		}
 	}

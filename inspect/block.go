@@ -32,15 +32,12 @@ type sheet struct {
 	token  [batch]uint64
 	parity [batch]uint64 // how many quotes there are up to here in the block: odd or even
 
-	// What the blocks before contribute to patterns that cross an edge. Only the
-	// first word of each counts.
-	carry [carries][4]uint64
+	// What the blocks before contribute to patterns that cross an edge. Only one word
+	// of each counts: the first, or the last where eight blocks are sifted at a time.
+	carry [carries][8]uint64
 
 	anchor [batch]uint64 // where a secret may begin
 	shut   [batch]uint64 // the same, if no letter or digit stands before
-	last   uint64        // the last byte of the block before is a letter or a digit
-
-	lastSlash uint64 // it is a backslash
 }
 
 // The words of carry: which of the sets of sift they are the last block of.
@@ -68,13 +65,14 @@ const (
 	carryAlnum16
 	carryWay
 	carryWay2
+	carrySlash
+	carryFree
 	carries
 )
 
 // begin makes the sheet ready for a new text.
 func (s *sheet) begin() {
-	s.carry = [carries][4]uint64{}
-	s.last, s.lastSlash = 0, 0
+	s.carry = [carries][8]uint64{}
 }
 
 // mark marks the blocks of t[off:], as many as the sheet holds. What lies behind
@@ -96,19 +94,27 @@ func (s *sheet) mark(t []byte, off int) {
 		s.anchors(tail[:], n, k)
 		n += k
 	}
-	for i, a := range s.alnum[:n] {
-		if i == whole {
-			t = tail[:]
-		}
-		a &^= s.slash[i]<<1 | s.lastSlash // the n of an escaped line's end is no letter
-		s.shut[i] &^= a<<1 | s.last
-		s.last, s.lastSlash = a>>63, s.slash[i]>>63
-		if s.anchor[i] |= s.shut[i]; s.anchor[i] != 0 {
-			s.anchor[i] = sure(t, s.anchor[i])
-		}
-		t = t[min(64, len(t)):]
-	}
 	s.sift(n)
+	for i, a := range s.anchor[:n] {
+		if a == 0 {
+			continue
+		}
+		if i < whole {
+			s.anchor[i] = sure(t[64*i:], a)
+		} else {
+			s.anchor[i] = sure(tail[64*(i-whole):], a)
+		}
+	}
+}
+
+// gate adds the anchors that no letter or digit stands before to the others.
+func (s *sheet) gate(n int) {
+	for i := range n {
+		slash := s.slash[i]
+		// The n of an escaped line's end is no letter.
+		a := s.alnum[i] &^ back(slash, s.before(carrySlash, slash), 1)
+		s.anchor[i] |= s.shut[i] &^ back(a, s.before(carryFree, a), 1)
+	}
 }
 
 const (

@@ -25,10 +25,6 @@ DATA plus<>+0(SB)/8, $0x2b2b2b2b2b2b2b2b
 GLOBL plus<>(SB), RODATA|NOPTR, $8
 DATA query<>+0(SB)/8, $0x3f3f3f3f3f3f3f3f
 GLOBL query<>(SB), RODATA|NOPTR, $8
-DATA gated<>+0(SB)/8, $0x1f1f1f1f1f1f1f1f
-GLOBL gated<>(SB), RODATA|NOPTR, $8
-DATA open<>+0(SB)/8, $0xe0e0e0e0e0e0e0e0
-GLOBL open<>(SB), RODATA|NOPTR, $8
 DATA small<>+0(SB)/8, $0x2020202020202020
 GLOBL small<>(SB), RODATA|NOPTR, $8
 DATA toz<>+0(SB)/8, $0x0505050505050505
@@ -57,8 +53,8 @@ GLOBL letters<>(SB), RODATA|NOPTR, $8
 #define TOKEN 2816
 #define PARITY 3072
 #define CARRY 3328
-#define ANCHOR (3328+32*23)
-#define SHUT (3328+32*23+256)
+#define ANCHOR (3328+64*25)
+#define SHUT (3328+64*25+256)
 
 // GATHER writes the top bits of the bytes of a and b to a word of the sheet.
 #define GATHER(a, b, to) \
@@ -249,8 +245,8 @@ loop512:
 // slot i, and the first three of x. It keeps the last of x.
 #define BEFORE(x, i, p) \
 	VPERMQ $0x93, x, p; \
-	VMOVDQU (CARRY+32*i)(DI), Y15; \
-	VMOVDQU p, (CARRY+32*i)(DI); \
+	VMOVDQU (CARRY+64*i)(DI), Y15; \
+	VMOVDQU p, (CARRY+64*i)(DI); \
 	VPBLENDD $3, Y15, p, p
 
 // BACK gives in to the bits of x moved up by n, with those of p that move in.
@@ -397,11 +393,269 @@ sift:
 	VZEROUPPER
 	RET
 
-// func anchorVBMI(b *byte, s *sheet, k, n int, x *sifter)
+// BEFORE8 gives in p the words that come before those of x: the last of what had been
+// kept in slot i, and the first seven of x. It keeps x.
+#define BEFORE8(x, i, p) \
+	VALIGNQ $7, (CARRY+64*i)(DI), x, p; \
+	VMOVDQU64 x, (CARRY+64*i)(DI)
+
+// BACK8 gives in to the bits of x moved up by n, with those of p that move in.
+#define BACK8(x, p, n, to) VPSHLDQ $n, p, x, to
+
+#define XORUP8(n) \
+	VPSLLQ $n, Z0, Z1; \
+	VPXORQ Z1, Z0, Z0
+
+// func siftWide(s *sheet, n int)
+//
+// What gate and siftAny do, for the words of eight blocks at a time.
+TEXT ·siftWide(SB), NOSPLIT, $0-16
+	MOVQ s+0(FP), DI
+	MOVQ n+8(FP), CX
+	MOVQ DI, SI // the words of this round
+
+sift:
+	VMOVDQU64 DIGIT(SI), Z0 // d
+	BEFORE8(Z0, 0, Z1)     // pd
+	BACK8(Z0, Z1, 1, Z2)   // d1
+	BACK8(Z0, Z1, 2, Z3)   // d2
+	VPANDQ Z0, Z2, Z2      // d & d1
+	VPANDQ Z2, Z3, Z4      // run3
+	BEFORE8(Z4, 1, Z5)
+	BACK8(Z4, Z5, 3, Z6)
+	VPANDQ Z4, Z6, Z4 // run6
+	BEFORE8(Z4, 2, Z5)
+	BACK8(Z4, Z5, 6, Z6)
+	VPANDQ Z4, Z6, Z6
+	BACK8(Z0, Z1, 12, Z7)
+	VPANDQ Z6, Z7, Z6
+	VMOVDQU64 Z6, BARE(SI)
+	BACK8(Z0, Z1, 3, Z7) // d3
+
+	VMOVDQU64 LOW(SI), Z5
+	BEFORE8(Z5, 3, Z6)
+	BACK8(Z5, Z6, 2, Z8)
+	VPANDQ Z8, Z7, Z7
+	VPORQ Z3, Z7, Z7
+	BACK8(Z5, Z6, 1, Z8)
+	VPANDQ Z8, Z7, Z7
+	VPANDQ Z0, Z7, Z5 // joint
+	VMOVDQU64 LOW(SI), Z9
+	VPORQ Z0, Z9, Z9 // w
+	BEFORE8(Z9, 21, Z10)
+	BACK8(Z9, Z10, 1, Z11)
+	VPANDQ Z9, Z11, Z10 // w2
+	BEFORE8(Z10, 22, Z11)
+	BACK8(Z10, Z11, 2, Z12)
+	VPANDQ Z10, Z12, Z11 // w4
+	BEFORE8(Z5, 4, Z6)
+	BACK8(Z5, Z6, 1, Z7)
+	VPANDQ Z9, Z7, Z7
+	VPORQ Z5, Z7, Z7 // j2
+	BEFORE8(Z7, 5, Z6)
+	BACK8(Z7, Z6, 2, Z8)
+	VPANDQ Z10, Z8, Z8
+	BACK8(Z7, Z6, 4, Z9)
+	VPANDQ Z11, Z9, Z9
+	VPORQ Z8, Z7, Z7
+	VPORQ Z9, Z7, Z7 // j6
+	BEFORE8(Z7, 6, Z6)
+	BACK8(Z7, Z6, 2, Z8)
+	VPANDQ Z5, Z8, Z5
+	VPANDQ Z10, Z5, Z5 // pair
+	VPORQ Z5, Z4, Z4   // run6 | pair
+
+	VMOVDQU64 COLON(SI), Z5 // c
+	BEFORE8(Z5, 7, Z6)     // pc
+	BACK8(Z5, Z6, 1, Z7)
+	VPANDQ Z5, Z7, Z8
+	VPORQ Z8, Z4, Z4 // double
+	VPORQ Z5, Z7, Z7 // c2
+	BEFORE8(Z7, 8, Z9)
+	BACK8(Z7, Z9, 2, Z8)
+	VPORQ Z8, Z7, Z7
+	BACK8(Z5, Z6, 4, Z8)
+	VPORQ Z8, Z7, Z7 // c5
+	BEFORE8(Z7, 9, Z6)
+	BACK8(Z7, Z6, 1, Z8)
+	VPANDQ Z8, Z5, Z5 // second
+	BEFORE8(Z5, 10, Z6)
+	BACK8(Z5, Z6, 1, Z7)
+	VPORQ Z5, Z7, Z7 // s2
+	BEFORE8(Z7, 11, Z9)
+	BACK8(Z7, Z9, 2, Z8)
+	VPORQ Z8, Z7, Z7
+	BACK8(Z5, Z6, 4, Z8)
+	VPORQ Z8, Z7, Z7 // s5
+	BEFORE8(Z7, 12, Z6)
+	BACK8(Z7, Z6, 1, Z8)
+	VPANDQ Z8, Z5, Z5
+	VPORQ Z5, Z4, Z4 // third
+
+	VMOVDQU64 ALNUM(SI), Z5 // a
+	VPANDNQ Z5, Z0, Z6     // l
+	BEFORE8(Z6, 13, Z7)
+	BACK8(Z6, Z7, 1, Z8)
+	VPANDQ Z6, Z8, Z8 // l2
+	BEFORE8(Z8, 14, Z9)
+	BACK8(Z8, Z9, 2, Z10)
+	VPANDQ Z8, Z10, Z8
+	BACK8(Z6, Z7, 4, Z10)
+	VPANDQ Z8, Z10, Z8 // l5
+	BEFORE8(Z8, 15, Z9)
+	BACK8(Z8, Z9, 2, Z10)
+	VPANDQ Z2, Z10, Z10
+	VPORQ Z10, Z4, Z4 // mixed
+	VMOVDQU64 Z4, TRIG(SI)
+
+	BEFORE8(Z5, 16, Z6)
+	BACK8(Z5, Z6, 1, Z7)
+	VPANDQ Z7, Z5, Z5
+	BEFORE8(Z5, 17, Z6)
+	BACK8(Z5, Z6, 2, Z7)
+	VPANDQ Z7, Z5, Z5
+	BEFORE8(Z5, 18, Z6)
+	BACK8(Z5, Z6, 4, Z7)
+	VPANDQ Z7, Z5, Z5
+	BEFORE8(Z5, 19, Z6)
+	BACK8(Z5, Z6, 8, Z7)
+	VPANDQ Z7, Z5, Z5
+	BEFORE8(Z5, 20, Z6)
+	BACK8(Z5, Z6, 1, Z7)
+	VPANDNQ Z5, Z7, Z5
+	VMOVDQU64 Z5, TOKEN(SI)
+
+	VMOVDQU64 QUOTE(SI), Z0
+	XORUP8(1)
+	XORUP8(2)
+	XORUP8(4)
+	XORUP8(8)
+	XORUP8(16)
+	XORUP8(32)
+	VMOVDQU64 Z0, PARITY(SI)
+
+	VMOVDQU64 SLASH(SI), Z0
+	BEFORE8(Z0, 23, Z1)
+	BACK8(Z0, Z1, 1, Z1)
+	VMOVDQU64 ALNUM(SI), Z0
+	VPANDNQ Z0, Z1, Z0 // letters and digits, but those of escapes
+	BEFORE8(Z0, 24, Z1)
+	BACK8(Z0, Z1, 1, Z1)
+	VMOVDQU64 SHUT(SI), Z0
+	VPANDNQ Z0, Z1, Z0
+	VPORQ ANCHOR(SI), Z0, Z0
+	VMOVDQU64 Z0, ANCHOR(SI)
+
+	ADDQ $64, SI
+	SUBQ $8, CX
+	JG sift
+	VZEROUPPER
+	RET
+
+// Turning eight bytes around in each word.
+DATA turn<>+0(SB)/8, $0x0001020304050607
+DATA turn<>+8(SB)/8, $0x08090a0b0c0d0e0f
+GLOBL turn<>(SB), RODATA|NOPTR, $16
+
+// Eight bytes of which each has one bit more.
+DATA unit<>+0(SB)/8, $0x8040201008040201
+GLOBL unit<>(SB), RODATA|NOPTR, $8
+
+// The first byte of each word, then the second of each.
+DATA gather<>+0(SB)/8, $0x3830282018100800
+DATA gather<>+8(SB)/8, $0x3931292119110901
+DATA gather<>+16(SB)/8, $0x3a322a221a120a02
+DATA gather<>+24(SB)/8, $0x3b332b231b130b03
+DATA gather<>+32(SB)/8, $0x3c342c241c140c04
+DATA gather<>+40(SB)/8, $0x3d352d251d150d05
+DATA gather<>+48(SB)/8, $0x3e362e261e160e06
+DATA gather<>+56(SB)/8, $0x3f372f271f170f07
+GLOBL gather<>(SB), RODATA|NOPTR, $64
+
+// KINDS gives in z the words of the eight kinds of the block at off(SI): each byte is
+// looked up, and the matrix of 64 times 8 bits turned.
+#define KINDS(off, z) \
+	VMOVDQU64 off(SI), z; \
+	VPMOVB2M z, K1; \
+	KMOVQ K1, (HIGH+off/8)(DI); \
+	KNOTQ K1, K1; \
+	VPERMI2B.Z Z17, Z16, K1, z; \
+	VPSHUFB Z18, z, z; \
+	VGF2P8AFFINEQB $0, z, Z19, z; \
+	VPERMB z, Z20, z
+
+// func classifyWide(b *byte, s *sheet, k, n int, kinds *[128]uint8)
+//
+// Marks eight blocks at a time. n is a multiple of eight.
+TEXT ·classifyWide(SB), NOSPLIT, $0-40
+	MOVQ b+0(FP), SI
+	MOVQ s+8(FP), DI
+	MOVQ k+16(FP), R9
+	MOVQ n+24(FP), CX
+	MOVQ kinds+32(FP), DX
+	LEAQ (DI)(R9*8), DI
+	VMOVDQU64 (DX), Z16
+	VMOVDQU64 64(DX), Z17
+	VBROADCASTI64X2 turn<>(SB), Z18
+	VPBROADCASTQ unit<>(SB), Z19
+	VMOVDQU64 gather<>(SB), Z20
+
+kinds:
+	KINDS(0, Z0)
+	KINDS(64, Z1)
+	KINDS(128, Z2)
+	KINDS(192, Z3)
+	KINDS(256, Z4)
+	KINDS(320, Z5)
+	KINDS(384, Z6)
+	KINDS(448, Z7)
+
+	// Eight words of each of eight blocks become eight of each kind.
+	VPUNPCKLQDQ Z1, Z0, Z8
+	VPUNPCKHQDQ Z1, Z0, Z9
+	VPUNPCKLQDQ Z3, Z2, Z10
+	VPUNPCKHQDQ Z3, Z2, Z11
+	VPUNPCKLQDQ Z5, Z4, Z12
+	VPUNPCKHQDQ Z5, Z4, Z13
+	VPUNPCKLQDQ Z7, Z6, Z14
+	VPUNPCKHQDQ Z7, Z6, Z15
+	VSHUFI64X2 $0x88, Z10, Z8, Z0
+	VSHUFI64X2 $0xdd, Z10, Z8, Z1
+	VSHUFI64X2 $0x88, Z14, Z12, Z2
+	VSHUFI64X2 $0xdd, Z14, Z12, Z3
+	VSHUFI64X2 $0x88, Z11, Z9, Z4
+	VSHUFI64X2 $0xdd, Z11, Z9, Z5
+	VSHUFI64X2 $0x88, Z15, Z13, Z6
+	VSHUFI64X2 $0xdd, Z15, Z13, Z7
+	VSHUFI64X2 $0x88, Z2, Z0, Z8
+	VMOVDQU64 Z8, QUOTE(DI) // kind 0
+	VSHUFI64X2 $0xdd, Z2, Z0, Z8
+	VMOVDQU64 Z8, DIGIT(DI) // kind 4
+	VSHUFI64X2 $0x88, Z3, Z1, Z8
+	VMOVDQU64 Z8, COLON(DI) // kind 2
+	VSHUFI64X2 $0xdd, Z3, Z1, Z8
+	VMOVDQU64 Z8, SIGN(DI) // kind 6
+	VSHUFI64X2 $0x88, Z6, Z4, Z8
+	VMOVDQU64 Z8, SLASH(DI) // kind 1
+	VSHUFI64X2 $0xdd, Z6, Z4, Z8
+	VMOVDQU64 Z8, LOW(DI) // kind 5
+	VSHUFI64X2 $0x88, Z7, Z5, Z8
+	VMOVDQU64 Z8, BRACE(DI) // kind 3
+	VSHUFI64X2 $0xdd, Z7, Z5, Z8
+	VMOVDQU64 Z8, ALNUM(DI) // kind 7
+
+	ADDQ $512, SI
+	ADDQ $64, DI
+	SUBQ $8, CX
+	JG kinds
+	VZEROUPPER
+	RET
+
+// func anchorWide(b *byte, s *sheet, k, n int, x *sifter)
 //
 // What anchorAny does: VPERMI2B looks each of 64 bytes up in a table of 128. A byte
 // above those is looked up without its top bit, and such places left out at the end.
-TEXT ·anchorVBMI(SB), NOSPLIT, $0-40
+TEXT ·anchorWide(SB), NOSPLIT, $0-40
 	MOVQ b+0(FP), SI
 	MOVQ s+8(FP), DI
 	MOVQ k+16(FP), R9
@@ -416,8 +670,14 @@ TEXT ·anchorVBMI(SB), NOSPLIT, $0-40
 	VMOVDQU64 320(DX), Z21
 	VMOVDQU64 384(DX), Z22
 	VMOVDQU64 448(DX), Z23
-	VPBROADCASTB gated<>(SB), Z24
-	VPBROADCASTB open<>(SB), Z25
+	VMOVDQU64 512(DX), Z24
+	VMOVDQU64 576(DX), Z25
+	VMOVDQU64 640(DX), Z26
+	VMOVDQU64 704(DX), Z27
+	VMOVDQU64 768(DX), Z28
+	VMOVDQU64 832(DX), Z29
+	VMOVDQU64 896(DX), Z30
+	VMOVDQU64 960(DX), Z31
 
 anchors:
 	VMOVDQU64 (SI), Z0
@@ -426,16 +686,25 @@ anchors:
 	VMOVDQU64 3(SI), Z3
 	VPORQ Z0, Z1, Z4
 	VPORQ Z2, Z4, Z4
+	VPMOVB2M Z4, K1
+	VMOVDQA64 Z0, Z4
+	VMOVDQA64 Z1, Z5
+	VMOVDQA64 Z2, Z6
+	VMOVDQA64 Z3, Z7
 	VPERMI2B Z17, Z16, Z0
 	VPERMI2B Z19, Z18, Z1
 	VPERMI2B Z21, Z20, Z2
 	VPERMI2B Z23, Z22, Z3
+	VPERMI2B Z25, Z24, Z4
+	VPERMI2B Z27, Z26, Z5
+	VPERMI2B Z29, Z28, Z6
+	VPERMI2B Z31, Z30, Z7
 	VPANDQ Z0, Z1, Z0
-	VPANDQ Z2, Z3, Z2
-	VPANDQ Z0, Z2, Z0
-	VPMOVB2M Z4, K1
-	VPTESTMB Z24, Z0, K2
-	VPTESTMB Z25, Z0, K3
+	VPTERNLOGQ $0x80, Z2, Z3, Z0
+	VPANDQ Z4, Z5, Z4
+	VPTERNLOGQ $0x80, Z6, Z7, Z4
+	VPTESTMB Z0, Z0, K2
+	VPTESTMB Z4, Z4, K3
 	KANDNQ K2, K1, K2
 	KANDNQ K3, K1, K3
 	KMOVQ K2, SHUT(DI)

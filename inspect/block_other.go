@@ -11,7 +11,10 @@ func (s *sheet) classify(t []byte, k int) {
 }
 
 // sift turns the marks of n blocks into triggers.
-func (s *sheet) sift(n int) { s.siftAny(n) }
+func (s *sheet) sift(n int) {
+	s.gate(n)
+	s.siftAny(n)
+}
 
 // anchors marks the n blocks of t as the blocks from k on. t is a little longer.
 func (s *sheet) anchors(t []byte, k, n int) {

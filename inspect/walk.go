@@ -11,6 +11,11 @@ import (
 // A walk is the scratch of one Inspect. Its memory is used again by the next; it
 // grows with the segment and no further.
 type walk struct {
+	// They come first, so that they begin where a line of the processor's cache does.
+	sheet sheet // of the text being read
+	under sheet // of what is hidden in it
+	outer sheet // of the JSON that it is a string of
+
 	in *Inspector
 	r  *Report
 
@@ -41,9 +46,6 @@ type walk struct {
 	keys  meanings       // of the keys of JSON
 	said  meanings       // of the words beside numbers
 	plain [maxPlain]byte // a number being checked
-	sheet sheet          // of the text being read
-	under sheet          // of what is hidden in it
-	outer sheet          // of the JSON that it is a string of
 }
 
 // A span is the bytes [a, b) of the body.
