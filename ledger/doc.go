@@ -9,11 +9,12 @@
 // (C2SP tlog-checkpoint in a C2SP signed note) and keeps it. Hash tiles follow the
 // segments, from which a Tree proves single entries and serves the log over HTTP
 // (C2SP tlog-tiles); a Witnessing has others sign its checkpoints (C2SP
-// tlog-witness). docs/ledger-format.md describes every byte, and the order in which
+// tlog-witness). An attached Store keeps a copy that acknowledges every group beside
+// the disk, and from which Rebuild makes a lost log anew. docs/ledger-format.md describes every byte, and the order in which
 // they reach the disk.
 //
 // It guarantees that a Receipt exists only for entries that are durable, in the
-// order of their Append; that a log which failed to write or to sync stops for
+// store too where one is attached, in the order of their Append; that a log which failed to write or to sync stops for
 // good and gives no further Receipt; that no two checkpoints of a log disagree;
 // and that Verify, with the public key and the files alone, finds an entry that
 // was changed, removed, moved or put in below the newest checkpoint.

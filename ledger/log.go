@@ -95,13 +95,14 @@ type Log struct {
 
 	// Owned by Run, and by Open before it.
 	tree   frontier
-	tail   file   // the last segment
-	signed int64  // size of the last checkpoint
-	past   file   // the history file
-	pastAt int64  // its length
-	tiles  *tiles // the hashes of the tree
-	served int64  // entries in the group before
-	buf    []byte // the buffer of the group before, to be used again
+	tail   file    // the last segment
+	signed int64   // size of the last checkpoint
+	past   file    // the history file
+	pastAt int64   // its length
+	tiles  *tiles  // the hashes of the tree
+	served int64   // entries in the group before
+	buf    []byte  // the buffer of the group before, to be used again
+	copier *copier // nil: the log has no store
 
 	mu      sync.Mutex
 	running bool
@@ -112,6 +113,7 @@ type Log struct {
 	newest  Checkpoint
 	note    []byte // newest as it was signed
 
+	stored        StoreStatus
 	witnessed     Witnessed // set by Witnessing
 	witnessedNote []byte
 }
@@ -259,10 +261,11 @@ func (l *Log) closeFiles() error {
 	if l.tiles != nil {
 		errs = append(errs, l.tiles.close())
 	}
+	errs = append(errs, l.copier.close())
 	if l.lock != nil {
 		errs = append(errs, l.lock.Close())
 	}
-	l.tail, l.past, l.tiles, l.lock = nil, nil, nil, nil
+	l.copier, l.tail, l.past, l.tiles, l.lock = nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 
@@ -273,8 +276,9 @@ type Status struct {
 	Segments   int
 	Checkpoint Checkpoint // the newest
 	Witnessed  Witnessed  // the newest that enough witnesses have signed
-	Repaired   int64      // bytes that Open cut off
-	Err        error      // why it has stopped; nil while it takes entries
+	Store      StoreStatus
+	Repaired   int64 // bytes that Open cut off
+	Err        error // why it has stopped; nil while it takes entries
 }
 
 // Status tells how the log stands.
@@ -283,7 +287,7 @@ func (l *Log) Status() Status {
 	defer l.mu.Unlock()
 	s := Status{
 		Entries: l.view.size, Bytes: l.view.tail.bytes, Segments: len(l.view.sealed) + 1,
-		Checkpoint: l.newest, Witnessed: l.witnessed, Repaired: l.repaired, Err: l.stopped,
+		Checkpoint: l.newest, Witnessed: l.witnessed, Store: l.stored, Repaired: l.repaired, Err: l.stopped,
 	}
 	for _, seg := range l.view.sealed {
 		s.Bytes += seg.bytes

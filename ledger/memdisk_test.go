@@ -145,12 +145,17 @@ func (d *memDisk) open(name string, mode openMode) (file, error) {
 func (d *memDisk) rename(from, to string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.names[from] == nil {
+	inside := slices.ContainsFunc(slices.Collect(maps.Keys(d.names)), func(name string) bool { return strings.HasPrefix(name, from+"/") })
+	if d.names[from] == nil && !inside {
 		return missing(from)
 	}
 	return d.change("rename to "+filepath.Base(to), func(names map[string]*memFile) {
-		names[to] = names[from]
-		delete(names, from)
+		for name, m := range maps.Clone(names) {
+			if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
+				names[to+rest] = m
+				delete(names, name)
+			}
+		}
 	})
 }
 

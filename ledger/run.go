@@ -24,6 +24,9 @@ func (l *Log) Run(ctx context.Context) (err error) {
 	}
 	l.running = true
 	l.mu.Unlock()
+	if l.copier != nil {
+		l.copier.ending = ctx
+	}
 
 	tick := time.NewTicker(l.o.CheckpointEvery)
 	defer tick.Stop()
@@ -32,7 +35,9 @@ func (l *Log) Run(ctx context.Context) (err error) {
 		case <-l.wake:
 			err = l.commit()
 		case <-tick.C:
-			err = l.checkpoint()
+			if err = l.checkpoint(); err == nil {
+				l.copier.flush()
+			}
 		case <-ctx.Done():
 		}
 	}
@@ -43,6 +48,9 @@ func (l *Log) Run(ctx context.Context) (err error) {
 		l.mu.Unlock()
 		if err = l.commit(); err == nil {
 			err = l.checkpoint()
+		}
+		if err == nil {
+			l.copier.flush()
 		}
 	}
 	if err != nil {
@@ -70,7 +78,10 @@ func (l *Log) commit() error {
 	l.mu.Unlock()
 	close(g.taken)
 
-	err := l.write(&v, g.buf)
+	// The store takes the group while the disk does. Nobody is let go, and nobody
+	// follows, before both have it.
+	sending := l.copier.send(g)
+	err := sending.wait(l.write(&v, g.buf))
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrStopped, err)
 		l.stop(err)
@@ -217,6 +228,7 @@ func (l *Log) keepCheckpoint() error {
 	if err := replaceFile(l.o.disk, l.path(checkpointFile), msg, false); err != nil {
 		return fmt.Errorf("publish checkpoint: %w", err)
 	}
+	l.copier.keep(msg)
 	l.mu.Lock()
 	l.newest, l.note = c, msg
 	l.mu.Unlock()
