@@ -95,6 +95,7 @@ func runExchanges(t *testing.T, file string) {
 			t.Fatalf("a part named %q", f.Name)
 		}
 	}
+	h.noticed(t)
 	if *update {
 		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 			t.Fatal(err)
@@ -372,6 +373,36 @@ func (h *house) entries(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// noticed reports what has left and the privacy notice does not name.
+func (h *house) noticed(t *testing.T) {
+	t.Helper()
+	p, err := policy.Parse("policy.yaml", []byte(h.policy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := p.Notice().Rows
+	err = h.ledger.Replay(0, func(_ int64, e *ledger.Entry) error {
+		for _, a := range e.Actions {
+			if a.Action == weir.Block {
+				continue
+			}
+			declared, _ := p.Class(a.Class)
+			named := slices.ContainsFunc(rows, func(r policy.NoticeRow) bool {
+				return r.Class == declared.Name &&
+					slices.ContainsFunc(r.Purposes, func(of policy.NoticePurpose) bool { return of.Name == e.Purpose }) &&
+					(r.Own && e.PrincipalKind == weir.Customer || slices.ContainsFunc(r.Recipients, func(to policy.NoticeRecipient) bool { return to.Role == e.Role }))
+			})
+			if !named {
+				t.Errorf("%s left for %s to %s, and the notice does not say so", a.Class, e.Purpose, e.Role)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // quiesce waits until the door has closed all its exchanges.

@@ -16,6 +16,8 @@ type Class struct {
 	Sensitivity weir.Sensitivity
 	// Purposes for which it may be processed; none: any.
 	Purposes []weir.Purpose
+	// About says it in words, for the privacy notice; "": not said.
+	About string
 	// Retention says, for the privacy notice, how long it is kept; "": not said.
 	Retention string
 	// Line and Column of its name in the file, from 1.
@@ -137,6 +139,9 @@ func (c *compiler) readClasses(n *node) {
 				if f.value.kind == sequence && len(f.value.items) == 0 {
 					c.errorf(f.value.at, "purposes: an empty list (leave the key out for any purpose)")
 				}
+			}
+			if f, ok := fields["about"]; ok {
+				class.About, _ = c.text(f)
 			}
 			if f, ok := fields["retention"]; ok {
 				class.Retention, _ = c.text(f)

@@ -24,7 +24,7 @@ func TestReference(t *testing.T) {
 	if !ok || !ok2 {
 		t.Fatal("the marks around the reference are gone")
 	}
-	want := before + "-update -->\n" + reference(policy.Keys()) + "<!-- end of keys -->" + after
+	want := before + "-update -->\n" + reference(policy.Keys()) + reference(policy.CaseKeys()) + "<!-- end of keys -->" + after
 	if *update {
 		if err := os.WriteFile(language, []byte(want), 0o644); err != nil {
 			t.Fatal(err)

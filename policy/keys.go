@@ -61,6 +61,7 @@ var keys = [...]Key{
 	{inClasses, "<class>", "a block", "", "The name of a class: a family, a dot and a name, in lower-case letters, digits and underscores, such as `contact.email` or `identity.us.ssn`. Or a family, which stands for every class in it: `identity.*`, `identity.us.*`. The declaration of the class itself goes before that of its family, a smaller family's before a larger one's; what it says holds whole."},
 	{inClass, "sensitivity", "`high`, `moderate` or `low`", "`high`", "How much harm its loss does. Customers whose data of high sensitivity leaves in clear are counted against the lane `sensitive` as well."},
 	{inClass, "purposes", "a list of purposes", "any purpose", "What the class may be processed for. For any other purpose it is blocked, whatever a role's `see` says."},
+	{inClass, "about", "text", "what detectors say of it", "What it is, in the words of the privacy notice."},
 	{inClass, "retention", "text", "not said", "How long it is kept, for the privacy notice: `account closed + 30 days`."},
 
 	{inPurposes, "<purpose>", "a block", "", "The name of a purpose, in lower-case letters, digits and hyphens."},
@@ -114,11 +115,36 @@ var keys = [...]Key{
 	{inCases, "no-match", "a list of texts", "none", "In none of these it finds anything."},
 }
 
+// CaseKeys gives every key of a file of cases, block by block.
+func CaseKeys() []Key { return append([]Key(nil), caseKeys[:]...) }
+
+// The blocks of a file of cases.
+const (
+	inCaseFile = "file of cases"
+	inCase     = "cases[]"
+	inCaseSees = "cases[].sees"
+)
+
+var caseKeys = [...]Key{
+	{inCaseFile, "version", "`1`", "", "The version of this language."},
+	{inCaseFile, "cases", "a list of cases", "", "What the policy must decide."},
+	{inCase, "case", "text", "", "What it shows, in words."},
+	{inCase, "role", "a role", "", "The role of the principal. For `anonymous` there is no credential."},
+	{inCase, "request", "a method and a path", "", "The request: `GET /v1/customers/7`, without a query."},
+	{inCase, "purpose", "a purpose", "as for a request that names none", "The purpose that the request names."},
+	{inCase, "denied", "`role`, `purpose` or `request`", "it is not denied", "The exchange as a whole is refused, for this reason."},
+	{inCase, "sees", "an action for each class", "not looked at", "What happens to findings of these classes."},
+	{inCase, "takes", "budgets by lane", "not looked at", "How many different customers one stolen credential can take, by the narrowest of its own budget, the role's and the deployment's. Lanes and windows that are not named are not looked at."},
+	{inCaseSees, "<class>", "`clear`, `mask` or `block`", "", "A class as `contact.email`, declared or not."},
+}
+
 // keysIn gives the names of the keys of a block.
 func keysIn(block string) (names []string) {
-	for i := range keys {
-		if keys[i].In == block {
-			names = append(names, keys[i].Name)
+	for _, table := range [][]Key{keys[:], caseKeys[:]} {
+		for i := range table {
+			if table[i].In == block {
+				names = append(names, table[i].Name)
+			}
 		}
 	}
 	return names

@@ -422,7 +422,7 @@ func (c *compiler) readSubject(r *route, p pattern, f pair) {
 		c.errorf(f.value.at, "subject: %s", err)
 		return
 	}
-	r.subject = subject
+	r.subject, r.about = subject, text
 	if subject.From != URL {
 		return
 	}

@@ -19,6 +19,7 @@ type route struct {
 	text    string
 	purpose weir.Purpose
 	subject Subject // without its value
+	about   string  // the subject as it is written
 	segment int     // which path segment holds the subject, for FromURL
 	opaque  []string
 }

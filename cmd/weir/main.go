@@ -34,7 +34,8 @@ func main() {
 type cli struct {
 	Init     initCommand     `cmd:"" help:"Write a weir.yaml and a policy.yaml that work as they stand."`
 	Serve    serveCommand    `cmd:"" help:"Stand before a service and guard what leaves it."`
-	Policy   policyCommand   `cmd:"" help:"Check a policy and list what it grants."`
+	Policy   policyCommand   `cmd:"" help:"Check, test, compare and explain policies."`
+	Notice   noticeCommand   `cmd:"" help:"Print the privacy notice's table from a policy."`
 	Ledger   ledgerCommand   `cmd:"" help:"Verify and read the ledger."`
 	Saw      sawCommand      `cmd:"" help:"Say whose data a principal saw."`
 	WhoSaw   whoSawCommand   `cmd:"" name:"who-saw" help:"Say who saw a customer's data."`

@@ -11,8 +11,11 @@ import (
 )
 
 type policyCommand struct {
-	Check  policyCheckCommand  `cmd:"" help:"Say whether policy files are right, and where not."`
-	Grants policyGrantsCommand `cmd:"" help:"List what a policy permits, to whom, of how many customers."`
+	Check   policyCheckCommand   `cmd:"" help:"Say whether policy files are right, and where not."`
+	Grants  policyGrantsCommand  `cmd:"" help:"List what a policy permits, to whom, of how many customers."`
+	Explain policyExplainCommand `cmd:"" help:"Say what a policy decides about a request, and which lines decide."`
+	Diff    policyDiffCommand    `cmd:"" help:"Say in words what differs between two policies, and what widens."`
+	Test    policyTestCommand    `cmd:"" help:"Try the cases that stand beside a policy."`
 }
 
 type policyCheckCommand struct {
