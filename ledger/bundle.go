@@ -137,6 +137,7 @@ func proofName(index int64) string { return fmt.Sprint(proofDir, index, proofSuf
 type entryReader struct {
 	tree    *Tree
 	bundle  int64
+	skipped int64 // of its first entries, dropped
 	entries [][]byte
 }
 
@@ -146,18 +147,22 @@ func (r *entryReader) at(index int64) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		b, err := r.tree.Bundle(n, int(min(tileWidth, c.Size-n<<tileHeight)))
+		b, skipped, err := r.tree.keptBundle(n, int(min(tileWidth, c.Size-n<<tileHeight)))
 		if err != nil {
 			return nil, err
 		}
-		r.bundle, r.entries = n, r.entries[:0]
+		r.bundle, r.skipped, r.entries = n, skipped, r.entries[:0]
 		for len(b) > 0 {
 			end := 2 + int(binary.BigEndian.Uint16(b))
 			r.entries = append(r.entries, b[2:end])
 			b = b[end:]
 		}
 	}
-	return r.entries[index&(tileWidth-1)], nil
+	i := index&(tileWidth-1) - r.skipped
+	if i < 0 {
+		return nil, fmt.Errorf("entry %d: %w", index, ErrDropped)
+	}
+	return r.entries[i], nil
 }
 
 func readme(about string, c Checkpoint, b *Bundled) []byte {

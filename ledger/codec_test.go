@@ -47,15 +47,23 @@ func mustEncode(t testing.TB, e *Entry) []byte {
 	return b
 }
 
-func TestEveryFieldIsCarried(t *testing.T) {
+// dropped is an entry that has a Span, too.
+func dropped() *Entry {
 	e := full()
+	e.Kind = Dropped
+	e.Span = &Span{From: 0, To: 300, Since: day.Add(-time.Hour), Until: day, Root: [32]byte{1, 31: 2}}
+	return e
+}
+
+func TestEveryFieldIsCarried(t *testing.T) {
+	e := dropped()
 	v := reflect.ValueOf(*e)
 	for i := range v.NumField() {
 		if v.Field(i).IsZero() {
 			t.Errorf("the test's entry lacks %s", v.Type().Field(i).Name)
 		}
 	}
-	for _, e := range []*Entry{full(), least()} {
+	for _, e := range []*Entry{full(), least(), dropped()} {
 		got, err := Decode(mustEncode(t, e))
 		if err != nil || !reflect.DeepEqual(got, e) {
 			t.Errorf("%v\n got %+v\nwant %+v", err, got, e)
@@ -99,6 +107,7 @@ type wireEntry struct {
 	Until         int64        `cbor:"29,keyasint,omitempty"`
 	Keys          []string     `cbor:"30,keyasint,omitempty"`
 	Heads         []wireHead   `cbor:"31,keyasint,omitempty"`
+	Span          *wireSpan    `cbor:"32,keyasint,omitempty"`
 }
 
 type wireHead struct {
@@ -106,6 +115,13 @@ type wireHead struct {
 	Origin string
 	Size   int64
 	Root   [32]byte
+}
+
+type wireSpan struct {
+	_            struct{} `cbor:",toarray"`
+	From, To     int64
+	Since, Until int64
+	Root         [32]byte
 }
 
 type wireCount struct {
@@ -145,6 +161,9 @@ func (w *wireEntry) entry() *Entry {
 	for _, h := range w.Heads {
 		e.Heads = append(e.Heads, Head{h.Origin, h.Size, h.Root})
 	}
+	if s := w.Span; s != nil {
+		e.Span = &Span{s.From, s.To, time.Unix(0, s.Since).UTC(), time.Unix(0, s.Until).UTC(), s.Root}
+	}
 	return e
 }
 
@@ -175,6 +194,7 @@ func againstOracle(t interface {
 func TestPublicReadersAgree(t *testing.T) {
 	againstOracle(t, mustEncode(t, full()), full())
 	againstOracle(t, mustEncode(t, least()), least())
+	againstOracle(t, mustEncode(t, dropped()), dropped())
 }
 
 func drawEntry(t *rapid.T) *Entry {
@@ -196,6 +216,11 @@ func drawEntry(t *rapid.T) *Entry {
 	copy(e.Exchange[:], rapid.SliceOfN(rapid.Byte(), 0, 12).Draw(t, "exchange"))
 	if rapid.Bool().Draw(t, "hold") {
 		e.Until = e.Time
+	}
+	if rapid.Bool().Draw(t, "span") {
+		e.Span = &Span{From: rapid.Int64Range(0, 1<<40).Draw(t, "from"), Since: e.Time, Until: e.Time}
+		e.Span.To = e.Span.From + rapid.Int64Range(1, 1<<40).Draw(t, "entries")
+		copy(e.Span.Root[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "root"))
 	}
 	for range rapid.IntRange(0, 30).Draw(t, "actors") {
 		e.Act = append(e.Act, text.Draw(t, "actor"))
@@ -239,6 +264,9 @@ func TestDecodeGivesWhatWasEncoded(t *testing.T) {
 		if err != nil || !at.Equal(e.Time) {
 			t.Fatal("check and decode disagree", at, err)
 		}
+		if kindOf(b) != e.Kind {
+			t.Fatal("kindOf gives", kindOf(b))
+		}
 		againstOracle(t, b, e)
 	})
 }
@@ -258,6 +286,9 @@ func TestWhatCannotBeWrittenIsRefused(t *testing.T) {
 		"negative head":     func(e *Entry) { e.Heads = []Head{{Size: -1}} },
 		"key not UTF-8":     func(e *Entry) { e.Keys.New = "\xff" },
 		"too many subjects": func(e *Entry) { e.Subjects = make([]Taken, MaxSubjects+1) },
+		"an empty span":     func(e *Entry) { e.Span = &Span{From: 3, To: 3, Since: day, Until: day} },
+		"a negative span":   func(e *Entry) { e.Span = &Span{From: -1, To: 3, Since: day, Until: day} },
+		"a span of no time": func(e *Entry) { e.Span = &Span{To: 3, Until: day} },
 		"too long":          func(e *Entry) { e.Text = strings.Repeat("x", MaxEntry) },
 	} {
 		e := full()
@@ -327,7 +358,7 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, e := range []*Entry{full(), least(), entry(1)} {
+	for _, e := range []*Entry{full(), least(), entry(1), dropped()} {
 		e.Time = day
 		b, err := e.AppendTo(nil)
 		if err != nil {

@@ -196,6 +196,15 @@ func check(b []byte) (time.Time, error) {
 	return e.Time, r.err
 }
 
+// kindOf gives the kind of an encoded entry that check has found to hold: it
+// stands behind the map's head and the version, in one byte.
+func kindOf(b []byte) Kind {
+	if b[0] == majorMap|24 {
+		return Kind(b[5])
+	}
+	return Kind(b[4])
+}
+
 func (r *decoder) entry(b []byte, e *Entry) {
 	r.b = b
 	if len(b) > MaxEntry {
@@ -352,6 +361,14 @@ func (r *decoder) field(key uint64, e *Entry) {
 				e.Heads = append(e.Heads, h)
 			}
 		}
+	case keySpan:
+		r.tuple(5)
+		s := &Span{From: int64(r.uint(maxInt)), To: int64(r.uint(maxInt)), Since: r.time(), Until: r.time()}
+		r.fixed(s.Root[:])
+		if s.To <= s.From {
+			r.fail("holds a span that is not a run of entries")
+		}
+		e.Span = s
 	}
 }
 

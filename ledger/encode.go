@@ -71,6 +71,7 @@ const (
 	keyUntil
 	keyKeys
 	keyHeads
+	keySpan
 	endKeys
 )
 
@@ -166,6 +167,23 @@ func (w *encoder) time(key int, t time.Time) {
 	w.uint(key, t.UnixNano())
 }
 
+func (w *encoder) span(s *Span) {
+	if s.From < 0 || s.To <= s.From {
+		w.fail(keySpan, "is not a run of entries")
+		return
+	}
+	w.array(keySpan, 5)
+	w.b = appendHead(appendHead(w.b, majorUint, uint64(s.From)), majorUint, uint64(s.To))
+	for _, t := range []time.Time{s.Since, s.Until} {
+		if at := t.Unix(); at < firstSecond || at > lastSecond {
+			w.fail(keySpan, "has a time before 1971 or after 2262")
+			return
+		}
+		w.b = appendHead(w.b, majorUint, uint64(t.UnixNano()))
+	}
+	w.b = append(appendHead(w.b, majorBytes, uint64(len(s.Root))), s.Root[:]...)
+}
+
 // AppendTo appends the encoding of e to dst. It fails with ErrEntry, and then
 // gives dst back as it was, if e has no valid Kind, a negative number, text that
 // is not UTF-8, a Time outside 1971 to 2262, too many subjects, or an encoding
@@ -188,8 +206,8 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 	// a head of one byte, and the rest is moved in the rare case.
 	w := encoder{b: append(dst, 0)}
 	last := uint64(keyUntil)
-	if e.Keys != (KeyPair{}) || len(e.Heads) > 0 {
-		last = keyHeads
+	if e.Keys != (KeyPair{}) || len(e.Heads) > 0 || e.Span != nil {
+		last = keySpan
 	}
 	w.uint(keyVersion, int64(version(e.Kind, last)))
 	w.uint(keyKind, int64(e.Kind))
@@ -269,6 +287,9 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 			w.b = appendHead(w.b, majorUint, uint64(h.Size))
 			w.b = append(appendHead(w.b, majorBytes, tlog.HashSize), h.Root[:]...)
 		}
+	}
+	if e.Span != nil {
+		w.span(e.Span)
 	}
 
 	b = w.b

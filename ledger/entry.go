@@ -29,13 +29,14 @@ const (
 	Stop                         // a node ended on purpose
 	KeyChange                    // the log's key is another from here on; Keys says which
 	Heartbeat                    // a node is alive; Heads says what it saw of the others
+	Dropped                      // the entries of Span are no longer kept; their hashes are
 	endKinds
 )
 
 var kindNames = [...]string{
 	"unknown", "start", "intent", "release", "denied", "close", "summary",
 	"policy-loaded", "alert", "hold", "lift", "staff", "stop",
-	"key-change", "heartbeat",
+	"key-change", "heartbeat", "dropped",
 }
 
 // String gives the name of k in lower case.
@@ -112,6 +113,7 @@ type Entry struct {
 
 	Keys  KeyPair // KeyChange: the log's public keys before and after
 	Heads []Head  // Heartbeat: the newest checkpoints that the node has seen of other logs
+	Span  *Span   // Dropped: which entries
 }
 
 // What Rule says in an entry of kind KeyChange.
@@ -128,6 +130,13 @@ type Head struct {
 	Origin string // of the log
 	Size   int64
 	Root   tlog.Hash
+}
+
+// A Span is a run of a log's entries, From up to and without To.
+type Span struct {
+	From, To     int64
+	Since, Until time.Time // times of the first and the last of them
+	Root         tlog.Hash // of the tree of the first To entries
 }
 
 // Count says how often an Action was taken on findings of a Class.

@@ -10,7 +10,8 @@ import (
 
 // Each reading function below calls fn with every entry from index from on, in
 // order, and gives back the first error that fn gives. The *Entry is fn's to
-// keep. A from beyond the end is no error: there is nothing to read yet.
+// keep. A from beyond the end is no error: there is nothing to read yet. Nor is
+// one before the first entry that is kept: reading begins with that one.
 
 // Follow reads the durable entries and then waits for more until ctx ends, whose
 // error it gives. It is woken by the commit itself.
@@ -59,6 +60,13 @@ func read(d disk, dir string, from int64, fn func(index int64, e *Entry) error) 
 	}
 	n := len(segs) - 1
 	r := &reader{disk: d, dir: dir, want: max(0, from), outside: true}
+	r.kept = func() (int64, error) {
+		segs, err := listSegments(d, dir)
+		if err != nil {
+			return 0, err
+		}
+		return segs[0].first, nil
+	}
 	defer r.close()
 	if err := r.read(context.Background(), view{size: 1<<63 - 1, sealed: segs[:n], tail: segs[n]}, fn); err != nil {
 		return fmt.Errorf("read ledger: %w", err)
@@ -67,7 +75,7 @@ func read(d disk, dir string, from int64, fn func(index int64, e *Entry) error) 
 }
 
 func (l *Log) reader(from int64) *reader {
-	return &reader{disk: l.o.disk, dir: l.dir, want: max(0, from)}
+	return &reader{disk: l.o.disk, dir: l.dir, want: max(0, from), kept: func() (int64, error) { return l.kept(), nil }}
 }
 
 // A reader stands at a place in the segment files. For one goroutine.
@@ -75,6 +83,9 @@ type reader struct {
 	disk    disk
 	dir     string
 	outside bool // another process may be writing: the end may be half a frame
+	// kept gives the first entry that is kept now, where a segment may be
+	// dropped between the listing and the reading.
+	kept func() (int64, error)
 
 	want   int64   // the first entry that is wanted
 	next   int64   // index of the entry at the place
@@ -110,7 +121,14 @@ func (r *reader) read(ctx context.Context, v view, fn func(int64, *Entry) error)
 				continue
 			}
 		}
-		if err := r.enter(s); err != nil {
+		err := r.enter(s)
+		if isMissing(err) && r.kept != nil {
+			first, kerr := r.kept()
+			if kerr == nil && s.first < first {
+				continue
+			}
+		}
+		if err != nil {
 			return err
 		}
 		if err := r.readSegment(ctx, isLast, fn); err != nil {

@@ -115,6 +115,10 @@ func (h *handler) fail(w http.ResponseWriter, err error) {
 		http.Error(w, "not in the log, or not covered by its checkpoint yet", http.StatusNotFound)
 		return
 	}
+	if errors.Is(err, ErrDropped) {
+		http.Error(w, "dropped by retention; the hashes are still there", http.StatusGone)
+		return
+	}
 	h.o.Log.Error("ledger: cannot be served", "err", err)
 	http.Error(w, "the log cannot be read", http.StatusInternalServerError)
 }
@@ -158,33 +162,53 @@ func (t *Tree) Tile(level int, n int64, width int) ([]byte, error) {
 // Bundle gives the first width entries of bundle n, which begins with entry
 // 256*n, each behind its length in two bytes, big-endian: C2SP tlog-tiles. Each
 // has been checked against the newest checkpoint. It fails with ErrUnproven where
-// that does not cover them.
+// that does not cover them, and with ErrDropped where one of them was dropped.
 func (t *Tree) Bundle(n int64, width int) ([]byte, error) {
-	hashes, err := t.Tile(0, n, width)
-	if err != nil {
-		return nil, fmt.Errorf("read entries: %w", err)
-	}
-	segs, err := t.segments()
-	if err != nil {
-		return nil, fmt.Errorf("read entries: %w", err)
-	}
-	first := n << tileHeight
-	k := len(segs) - 1
-	for k >= 0 && segs[k].first > first {
-		k--
-	}
-	if k < 0 {
-		return nil, fmt.Errorf("read entries: %w: entry %d is in no segment", ErrDamaged, first)
-	}
-	// The place says where to begin; where it is wrong, so is what is found.
-	b, err := t.bundle(segs[k:], first, t.placeOf(n), 0, hashes)
-	if errors.Is(err, ErrDamaged) {
-		b, err = t.bundle(segs[k:], first, segmentHeader, first-segs[k].first, hashes)
+	b, skipped, err := t.keptBundle(n, width)
+	if err == nil && skipped > 0 {
+		err = ErrDropped
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read entries: %w", err)
 	}
 	return b, nil
+}
+
+// keptBundle gives what is kept of a bundle, behind the first entries, skipped
+// many, that are not.
+func (t *Tree) keptBundle(n int64, width int) (b []byte, skipped int64, err error) {
+	hashes, err := t.Tile(0, n, width)
+	if err != nil {
+		return nil, 0, err
+	}
+	segs, err := t.segments()
+	if err != nil {
+		return nil, 0, err
+	}
+	first := n << tileHeight
+	at := t.placeOf(n)
+	if kept := segs[0].first; kept > first {
+		if skipped = kept - first; skipped >= int64(width) {
+			return nil, skipped, ErrDropped
+		}
+		first, at, hashes = kept, segmentHeader, hashes[skipped*tlog.HashSize:]
+	}
+	k := len(segs) - 1
+	for segs[k].first > first {
+		k--
+	}
+	// The place says where to begin; where it is wrong, so is what is found.
+	b, err = t.bundle(segs[k:], first, at, 0, hashes)
+	if errors.Is(err, ErrDamaged) {
+		b, err = t.bundle(segs[k:], first, segmentHeader, first-segs[k].first, hashes)
+	}
+	if isMissing(err) {
+		// Dropped since they were listed.
+		if now, lerr := t.segments(); lerr == nil && now[0].first > segs[k].first {
+			err = ErrDropped
+		}
+	}
+	return b, skipped, err
 }
 
 // placeOf gives where the frame of entry 256*n is said to stand.

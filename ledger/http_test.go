@@ -67,10 +67,14 @@ func newServedLog(t *testing.T, n int) (*Log, *memDisk, *httptest.Server) {
 	if err := l.checkpoint(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { l.Close() })
+	return l, d, serveLog(t, l)
+}
+
+func serveLog(t *testing.T, l *Log) *httptest.Server {
 	srv := httptest.NewServer(l.Tree().Handler(HandlerOptions{Readers: [][32]byte{sha256.Sum256([]byte("another")), sha256.Sum256([]byte("let-me-in"))}}))
 	t.Cleanup(srv.Close)
-	t.Cleanup(func() { l.Close() })
-	return l, d, srv
+	return srv
 }
 
 // A public client with nothing but the URL and the key verifies the log, entry

@@ -35,6 +35,10 @@ type Options struct {
 	// SegmentBytes is the length at which a new segment file is begun.
 	// Default 64 MiB.
 	SegmentBytes int64
+	// SegmentAge is the age of its first entry at which a segment is ended though
+	// it is not full, so that archive and retention reach the entries of a quiet
+	// log, too. Default a day.
+	SegmentAge time.Duration
 	// CheckpointEvery is how long a log may have grown without being signed.
 	// Default one second.
 	CheckpointEvery time.Duration
@@ -52,6 +56,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.SegmentBytes <= 0 {
 		o.SegmentBytes = 64 << 20
+	}
+	if o.SegmentAge <= 0 {
+		o.SegmentAge = 24 * time.Hour
 	}
 	if o.CheckpointEvery <= 0 {
 		o.CheckpointEvery = time.Second
@@ -91,18 +98,21 @@ type Log struct {
 	lock     io.Closer
 	repaired int64
 	wake     chan struct{} // has a token when pending may hold entries
+	asked    chan func()   // what Run does between two groups
+	ended    chan struct{} // closed when Run has ended
 	spare    sync.Pool     // *batch
 
 	// Owned by Run, and by Open before it.
 	tree   frontier
-	tail   file    // the last segment
-	signed int64   // size of the last checkpoint
-	past   file    // the history file
-	pastAt int64   // its length
-	tiles  *tiles  // the hashes of the tree
-	served int64   // entries in the group before
-	buf    []byte  // the buffer of the group before, to be used again
-	copier *copier // nil: the log has no store
+	tail   file      // the last segment
+	began  time.Time // when its first entry was written; meaningless while it is empty
+	signed int64     // size of the last checkpoint
+	past   file      // the history file
+	pastAt int64     // its length
+	tiles  *tiles    // the hashes of the tree
+	served int64     // entries in the group before
+	buf    []byte    // the buffer of the group before, to be used again
+	copier *copier   // nil: the log has no store
 
 	mu      sync.Mutex
 	running bool
@@ -124,6 +134,14 @@ type view struct {
 	sealed []segment     // the full ones, in order
 	tail   segment       // the one that is written to
 	grown  chan struct{} // closed when there is a newer view
+}
+
+// first gives the index of the first entry that is kept.
+func (v view) first() int64 {
+	if len(v.sealed) > 0 {
+		return v.sealed[0].first
+	}
+	return v.tail.first
 }
 
 // Create makes a log in dir, which may exist if it holds no log, and opens it.
@@ -207,6 +225,8 @@ func Open(dir string, o Options) (l *Log, err error) {
 	l = &Log{
 		dir: dir, o: o,
 		wake:    make(chan struct{}, 1),
+		asked:   make(chan func()),
+		ended:   make(chan struct{}),
 		pending: newGroup(),
 	}
 	defer func() {
@@ -272,6 +292,7 @@ func (l *Log) closeFiles() error {
 // Status is how a log stands at a moment.
 type Status struct {
 	Entries    int64 // durable
+	First      int64 // the first that is kept; those before were dropped
 	Bytes      int64 // durable, in segment files
 	Segments   int
 	Checkpoint Checkpoint // the newest
@@ -286,7 +307,7 @@ func (l *Log) Status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := Status{
-		Entries: l.view.size, Bytes: l.view.tail.bytes, Segments: len(l.view.sealed) + 1,
+		Entries: l.view.size, First: l.view.first(), Bytes: l.view.tail.bytes, Segments: len(l.view.sealed) + 1,
 		Checkpoint: l.newest, Witnessed: l.witnessed, Store: l.stored, Repaired: l.repaired, Err: l.stopped,
 	}
 	for _, seg := range l.view.sealed {

@@ -28,7 +28,13 @@ func (l *Log) recover() error {
 	if segs, err = l.dropUnborn(segs); err != nil {
 		return err
 	}
-	from := l.loadResume(notes, segs)
+	if segs, err = l.finishDrop(segs); err != nil {
+		return err
+	}
+	from, err := l.loadResume(notes, segs)
+	if err != nil {
+		return err
+	}
 	l.tree, l.last, l.newest, l.signed = from.tree, from.last, head, head.Size
 	if from.tree.size == head.Size {
 		l.newest.Time = from.signed
@@ -58,6 +64,9 @@ func (l *Log) recover() error {
 	unsigned := int64(0) // where in the last segment what is not under the frontier begins
 	if k == n && from.tree.size > segs[n].first {
 		unsigned = resumeAt.bytes
+	}
+	if l.began, err = firstTime(l.o.disk, l.dir, segs[n]); err != nil {
+		return err
 	}
 	if err := l.settle(unsigned, segs[n].bytes); err != nil {
 		return err
@@ -180,9 +189,19 @@ func openNotes(b []byte, atStart bool, v note.Verifier) (notes []Checkpoint, res
 	}
 }
 
-// listSegments gives the segments of dir in order, with the lengths of their
-// files.
-func listSegments(d disk, dir string) ([]segment, error) {
+// listSegments gives the segments of dir in order, at least one, with the lengths
+// of their files. The first begins with entry 0 unless those before were dropped.
+func listSegments(d disk, dir string) (segs []segment, err error) {
+	for range 3 {
+		// From outside, one may be dropped between its listing and its opening.
+		if segs, err = listSegmentsOnce(d, dir); !isMissing(err) {
+			break
+		}
+	}
+	return segs, err
+}
+
+func listSegmentsOnce(d disk, dir string) ([]segment, error) {
 	names, err := d.list(dir)
 	if err != nil {
 		return nil, err
@@ -205,8 +224,8 @@ func listSegments(d disk, dir string) ([]segment, error) {
 		segs = append(segs, segment{first: first, bytes: n})
 	}
 	slices.SortFunc(segs, func(a, b segment) int { return cmp.Compare(a.first, b.first) })
-	if len(segs) == 0 || segs[0].first != 0 {
-		return nil, fmt.Errorf("%w: the first segment is missing", ErrDamaged)
+	if len(segs) == 0 {
+		return nil, fmt.Errorf("%w: there is no segment", ErrDamaged)
 	}
 	return segs, nil
 }
@@ -234,29 +253,43 @@ func (l *Log) dropUnborn(segs []segment) ([]segment, error) {
 }
 
 // loadResume gives where to go on from: what the frontier file says, if that
-// agrees with a signed checkpoint and with the files, else the very start.
-func (l *Log) loadResume(notes []Checkpoint, segs []segment) resume {
-	start := resume{segs: []segment{{first: 0, bytes: segmentHeader}}}
+// agrees with a signed checkpoint and with the files, else the first entry that is
+// kept, whose tree the hashes of those before it give.
+func (l *Log) loadResume(notes []Checkpoint, segs []segment) (resume, error) {
+	if r, ok := l.newestResume(notes, segs); ok {
+		return r, nil
+	}
+	tree, err := keptFrontier(l.o.disk, l.path(tileDir), segs[0].first)
+	return resume{tree: tree, segs: []segment{{first: segs[0].first, bytes: segmentHeader}}}, err
+}
+
+func (l *Log) newestResume(notes []Checkpoint, segs []segment) (r resume, ok bool) {
 	b, err := readFile(l.o.disk, l.path(frontierFile))
 	if err != nil {
-		return start
+		return r, false
 	}
-	r, err := parseResume(b)
-	if err != nil || len(r.segs) > len(segs) {
-		return start
+	if r, err = parseResume(b); err != nil {
+		return r, false
 	}
 	root := r.tree.root()
 	if !slices.ContainsFunc(notes, func(c Checkpoint) bool { return c.Size == r.tree.size && c.Root == root }) {
-		return start
+		return r, false
+	}
+	// It may have been written before the first ones were dropped.
+	for len(r.segs) > 0 && r.segs[0].first < segs[0].first {
+		r.segs = r.segs[1:]
+	}
+	if len(r.segs) == 0 || len(r.segs) > len(segs) {
+		return r, false
 	}
 	// The full segments must still have the length that they had, and the last
 	// one at least that. Where not, reading all of it says what is wrong.
 	for i, s := range r.segs {
 		if s.first != segs[i].first || s.bytes > segs[i].bytes || i < len(r.segs)-1 && s.bytes != segs[i].bytes {
-			return start
+			return r, false
 		}
 	}
-	return r
+	return r, true
 }
 
 // readOn reads the frames of one segment from offset at on into the tree, and

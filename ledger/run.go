@@ -27,6 +27,7 @@ func (l *Log) Run(ctx context.Context) (err error) {
 	if l.copier != nil {
 		l.copier.ending = ctx
 	}
+	defer close(l.ended)
 
 	tick := time.NewTicker(l.o.CheckpointEvery)
 	defer tick.Stop()
@@ -37,7 +38,10 @@ func (l *Log) Run(ctx context.Context) (err error) {
 		case <-tick.C:
 			if err = l.checkpoint(); err == nil {
 				l.copier.flush()
+				err = l.age()
 			}
+		case do := <-l.asked:
+			do()
 		case <-ctx.Done():
 		}
 	}
@@ -140,12 +144,12 @@ func (l *Log) gather() {
 // syncs, and brings v up to that.
 func (l *Log) write(v *view, frames []byte) error {
 	if v.tail.bytes > segmentHeader && v.tail.bytes+int64(len(frames)) > l.o.SegmentBytes {
-		if err := l.roll(); err != nil {
+		if err := l.roll(v); err != nil {
 			return err
 		}
-		// Readers hold the slice, but never look behind its length.
-		v.sealed = append(v.sealed, v.tail)
-		v.tail = segment{first: l.tree.size, bytes: segmentHeader}
+	}
+	if v.tail.bytes == segmentHeader {
+		l.began = l.o.now()
 	}
 	if _, err := l.tail.WriteAt(frames, v.tail.bytes); err != nil {
 		return fmt.Errorf("write segment: %w", err)
@@ -159,7 +163,7 @@ func (l *Log) write(v *view, frames []byte) error {
 
 // roll begins the next segment. All of the one before is durable, and before
 // there is a next one its hashes are, too: Open goes on from there.
-func (l *Log) roll() error {
+func (l *Log) roll(v *view) error {
 	if err := l.tiles.sync(); err != nil {
 		return fmt.Errorf("begin segment: %w", err)
 	}
@@ -182,6 +186,29 @@ func (l *Log) roll() error {
 	if err := l.o.disk.syncDir(l.dir); err != nil {
 		return fmt.Errorf("begin segment: %w", err)
 	}
+	// Readers hold the slice, but never look behind its length.
+	v.sealed = append(v.sealed, v.tail)
+	v.tail = segment{first: l.tree.size, bytes: segmentHeader}
+	return nil
+}
+
+// age begins a new segment where the last one has been written to for long
+// enough. Its error has stopped the log.
+func (l *Log) age() error {
+	l.mu.Lock()
+	v := l.view
+	l.mu.Unlock()
+	if v.tail.bytes == segmentHeader || l.o.now().Sub(l.began) < l.o.SegmentAge {
+		return nil
+	}
+	if err := l.roll(&v); err != nil {
+		err = fmt.Errorf("%w: %w", ErrStopped, err)
+		l.stop(err)
+		return err
+	}
+	l.mu.Lock()
+	l.view = v
+	l.mu.Unlock()
 	return nil
 }
 

@@ -55,6 +55,15 @@ type tileFile struct {
 	dirty bool   // written and not synced
 }
 
+func newTiles(d disk, dir string) *tiles {
+	t := &tiles{disk: d, dir: dir}
+	for i := range t.levels {
+		t.levels[i].name = tileName(i)
+	}
+	t.places.name = placesFile
+	return t
+}
+
 // add appends the hash of a full subtree of 256^level leaves.
 func (t *tiles) add(level int, h tlog.Hash) {
 	t.levels[level].buf = append(t.levels[level].buf, h[:]...)
@@ -153,12 +162,8 @@ func (t *tiles) close() error {
 // begun, and are gone on from; those of the last segment are always made anew.
 // Where they do not lead to the tree they are all made anew.
 func (l *Log) openTiles() error {
-	t := &tiles{disk: l.o.disk, dir: l.path(tileDir)}
+	t := newTiles(l.o.disk, l.path(tileDir))
 	l.tiles = t
-	for i := range t.levels {
-		t.levels[i].name = tileName(i)
-	}
-	t.places.name = placesFile
 	if err := t.disk.mkdir(t.dir); err != nil {
 		return err
 	}
@@ -169,11 +174,14 @@ func (l *Log) openTiles() error {
 	whole := string(mark) == wholeText
 	segs := append(l.view.sealed[:len(l.view.sealed):len(l.view.sealed)], l.view.tail)
 	begin := 0
+	have, err := t.have()
+	if err != nil {
+		return err
+	}
+	if have < segs[0].first {
+		return errLostHashes(segs[0].first)
+	}
 	if whole {
-		have, err := t.have()
-		if err != nil {
-			return err
-		}
 		for begin < len(segs)-1 && segs[begin+1].first <= have {
 			begin++
 		}
@@ -186,14 +194,17 @@ func (l *Log) openTiles() error {
 		}
 		whole = false
 	}
-	err = l.fillTiles(segs[begin:])
+	err = t.fill(l.dir, segs[begin:], l.tree)
 	if errors.Is(err, errTiles) && begin > 0 {
 		l.o.Log.Warn("ledger: hash tiles do not fit the segments and are made anew")
 		if err := t.unmark(); err != nil {
 			return err
 		}
 		begin, whole = 0, false
-		err = l.fillTiles(segs)
+		err = t.fill(l.dir, segs, l.tree)
+	}
+	if errors.Is(err, errTiles) && segs[0].first > 0 {
+		err = errLostHashes(segs[0].first)
 	}
 	if err != nil {
 		return err
@@ -256,10 +267,10 @@ func (t *tiles) length(f *tileFile) (int64, error) {
 	return f.f.size()
 }
 
-// fillTiles writes the hashes of segs, the last ones of the log, behind those of
-// all before them, and cuts off what stands behind.
-func (l *Log) fillTiles(segs []segment) error {
-	t := l.tiles
+// fill writes the hashes of segs, the last ones of the log in dir whose tree is
+// given, behind those of all before them, and cuts off what stands behind. It
+// fails with errTiles where these do not lead to that tree.
+func (t *tiles) fill(dir string, segs []segment, whole frontier) error {
 	first := segs[0].first
 	tree, err := t.frontier(first)
 	if err != nil {
@@ -270,7 +281,7 @@ func (l *Log) fillTiles(segs []segment) error {
 	}
 	t.places.at, t.places.buf = (first+tileWidth-1)/tileWidth*8, nil
 	for _, s := range segs {
-		f, err := l.o.disk.open(l.path(segmentName(s.first)), readOnly)
+		f, err := t.disk.open(filepath.Join(dir, segmentName(s.first)), readOnly)
 		if err != nil {
 			return err
 		}
@@ -280,7 +291,7 @@ func (l *Log) fillTiles(segs []segment) error {
 			return err
 		}
 	}
-	if tree.size != l.tree.size || tree.root() != l.tree.root() {
+	if tree.size != whole.size || tree.root() != whole.root() {
 		return errTiles
 	}
 	if err := t.flush(); err != nil {
@@ -294,6 +305,31 @@ func (l *Log) fillTiles(segs []segment) error {
 		}
 		return err
 	})
+}
+
+// errLostHashes says that the hashes of dropped entries, which nothing gives
+// again, are not whole.
+func errLostHashes(first int64) error {
+	return fmt.Errorf("%w: the hashes of the %d dropped entries, in %s, are not those that were signed: put them back from a copy", ErrDamaged, first, tileDir)
+}
+
+// keptFrontier gives the tree of the first entries, which are dropped, from
+// their hashes. Whether these are right shows only when what follows leads to a
+// signed root.
+func keptFrontier(d disk, dir string, first int64) (frontier, error) {
+	if first == 0 {
+		return frontier{}, nil
+	}
+	t := newTiles(d, dir)
+	defer t.close()
+	have, err := t.have()
+	if err == nil && have < first {
+		err = errLostHashes(first)
+	}
+	if err != nil {
+		return frontier{}, err
+	}
+	return t.frontier(first)
 }
 
 // fillFrom adds the entries of one segment.

@@ -46,10 +46,16 @@ type VerifyReport struct {
 	Origin  string
 	Key     string // the public key that was believed
 	OwnKey  bool   // it came from the directory itself
-	Entries int64  // found and well-formed, from the first on
-	Bytes   int64  // of those, in segment files
-	From    time.Time
-	To      time.Time // times of the first and the last of them
+	Entries int64  // in the tree: found and well-formed, and those of which only the hashes are kept
+	First   int64  // the first that is kept
+	// Dropped says which entries are not kept, as the entry at DroppedBy, from
+	// DroppedAt, records it; nil where all are.
+	Dropped   *Span
+	DroppedBy int64
+	DroppedAt time.Time
+	Bytes     int64 // of those, in segment files
+	From      time.Time
+	To        time.Time // times of the first and the last of them
 	// Signed is the newest checkpoint that the entries match; behind it stand
 	// Entries - Signed.Size entries that nobody has signed yet.
 	Signed      Checkpoint
@@ -99,6 +105,10 @@ func (r *VerifyReport) String() string {
 	} else {
 		fmt.Fprintf(&b, " hold. It breaks at %s.\n%d checkpoints match; the newest that does covers %d entries.\n", r.Break, r.Checkpoints, r.Signed.Size)
 	}
+	if r.Dropped != nil {
+		fmt.Fprintf(&b, "Entries 0 to %d were dropped on %s, as recorded in entry %d; their hashes are kept.\n",
+			r.First-1, r.DroppedAt.Format(time.DateOnly), r.DroppedBy)
+	}
 	if n := r.Entries - r.Signed.Size; n > 0 {
 		fmt.Fprintf(&b, "%d entries behind it are not signed yet.\n", n)
 	}
@@ -135,9 +145,20 @@ func Verify(dir string, o VerifyOptions) (*VerifyReport, error) {
 	if o.disk == nil {
 		o.disk = osDisk{}
 	}
-	v := &verification{dir: dir, o: o, report: &VerifyReport{}}
-	if err := v.run(); err != nil {
-		return nil, fmt.Errorf("verify ledger: %w", err)
+	var v *verification
+	for try := 0; ; try++ {
+		v = &verification{dir: dir, o: o, report: &VerifyReport{}}
+		err := v.run()
+		if isMissing(err) && try < 3 {
+			// The first segments may have been dropped meanwhile.
+			if segs, lerr := listSegments(o.disk, dir); lerr == nil && segs[0].first > v.report.First {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("verify ledger: %w", err)
+		}
+		break
 	}
 	if v.report.Break != nil {
 		return v.report, fmt.Errorf("verify ledger: %w: %s", ErrBroken, v.report.Break)
@@ -154,6 +175,7 @@ type verification struct {
 	quorum quorum
 	claims []claim // sorted by size
 	tree   frontier
+	root   tlog.Hash // of the tree of the entries that are not kept
 	last   time.Time
 	total  int64
 	done   int64
@@ -190,7 +212,7 @@ func (v *verification) run() error {
 	}
 	segs, err := listSegments(v.o.disk, v.dir)
 	if errors.Is(err, ErrDamaged) {
-		v.fail(0, 1, segmentName(0), 0, "the first segment is missing")
+		v.fail(0, 1, "", 0, "there is no segment")
 		return nil
 	}
 	if err != nil {
@@ -201,6 +223,9 @@ func (v *verification) run() error {
 	}
 	if !v.claimed("", 0) {
 		return nil
+	}
+	if ok, err := v.dropped(segs[0].first); !ok || err != nil {
+		return err
 	}
 	for i, s := range segs {
 		ok, err := v.segment(s, i == len(segs)-1)
@@ -215,6 +240,10 @@ func (v *verification) run() error {
 		c := v.claims[len(v.claims)-1]
 		v.fail(v.tree.size, c.size, segmentName(segs[len(segs)-1].first), segs[len(segs)-1].bytes,
 			fmt.Sprintf("the log ends here, but %s has a checkpoint for %d entries", c.where, c.size))
+		return nil
+	}
+	if v.report.First > 0 && v.report.Dropped == nil {
+		v.fail(0, v.report.First, "", 0, "these entries are missing, and no entry behind them says that they were dropped")
 		return nil
 	}
 	// A broken note in the history is told last: where the entries break
@@ -338,6 +367,59 @@ func (v *verification) claimed(segment string, offset int64) bool {
 	return true
 }
 
+// dropped puts the hashes of the entries before first, of which nothing else is
+// kept, into the tree. They are believed no more than entries are: what they
+// lead to must have been signed. It gives false where that breaks.
+func (v *verification) dropped(first int64) (bool, error) {
+	if v.report.First = first; first == 0 {
+		return true, nil
+	}
+	name := filepath.Join(tileDir, tileName(0))
+	f, err := v.o.disk.open(filepath.Join(v.dir, name), readOnly)
+	if err != nil && !isMissing(err) {
+		return false, err
+	}
+	if err != nil {
+		v.fail(0, first, name, 0, "the entries were dropped, and their hashes are missing")
+		return false, nil
+	}
+	defer f.Close()
+	b := make([]byte, readSize)
+	for at := int64(0); v.tree.size < first; at += int64(len(b)) {
+		b = b[:min(int64(len(b)), (first-v.tree.size)*tlog.HashSize)]
+		if _, err := io.ReadFull(io.NewSectionReader(f, at, int64(len(b))), b); err != nil {
+			if err != io.EOF && err != io.ErrUnexpectedEOF {
+				return false, err
+			}
+			v.fail(v.tree.size, first, name, at, "the entries were dropped, and their hashes are missing")
+			return false, nil
+		}
+		for i := 0; i < len(b); i += tlog.HashSize {
+			v.tree.push(tlog.Hash(b[i:]))
+			if !v.claimed(name, at+int64(i)) {
+				return false, nil
+			}
+		}
+	}
+	v.report.Entries, v.root = v.tree.size, v.tree.root()
+	return true, nil
+}
+
+// recorded takes note of an entry that says what was dropped.
+func (v *verification) recorded(index int64, entry []byte) error {
+	e, err := Decode(entry)
+	if err != nil {
+		return err
+	}
+	if e.Span != nil && v.report.First > 0 && e.Span.To >= v.report.First && v.report.Dropped == nil {
+		v.report.Dropped, v.report.DroppedBy, v.report.DroppedAt = e.Span, index, e.Time
+		if e.Span.To == v.report.First && e.Span.Root != v.root {
+			v.fail(0, v.report.First, "", 0, fmt.Sprintf("entry %d says that other entries than these were dropped", index))
+		}
+	}
+	return nil
+}
+
 // segment reads one file. It gives false where the log breaks.
 func (v *verification) segment(s segment, isLast bool) (bool, error) {
 	name := segmentName(s.first)
@@ -397,8 +479,13 @@ func (v *verification) segment(s segment, isLast bool) (bool, error) {
 			return false, nil
 		}
 		v.last = t
-		if index == 0 {
+		if index == v.report.First {
 			v.report.From = t
+		}
+		if kindOf(frame[headSize:]) == Dropped {
+			if err := v.recorded(index, frame[headSize:]); err != nil || v.report.Break != nil {
+				return false, err
+			}
 		}
 		n := int64(len(frame))
 		v.tree.push(leafHash(frame))

@@ -80,6 +80,8 @@ func verifiedJSON(r *ledger.VerifyReport) any {
 		Key          string    `json:"key"`
 		OwnKey       bool      `json:"key_from_folder"`
 		Entries      int64     `json:"entries"`
+		First        int64     `json:"first"`
+		DroppedBy    int64     `json:"dropped_by,omitempty"`
 		Signed       int64     `json:"signed"`
 		Root         string    `json:"root"`
 		Checkpoints  int       `json:"checkpoints"`
@@ -90,7 +92,7 @@ func verifiedJSON(r *ledger.VerifyReport) any {
 		From         time.Time `json:"from"`
 		To           time.Time `json:"to"`
 		Break        string    `json:"break,omitempty"`
-	}{r.Break == nil, r.Origin, r.Key, r.OwnKey, r.Entries, r.Signed.Size, r.Signed.Root.String(), r.Checkpoints, r.SelfAttested(), r.Witnessed.By, r.Witnessed.Of, r.Witnessed.Checkpoint.Size, r.From, r.To, ""}
+	}{r.Break == nil, r.Origin, r.Key, r.OwnKey, r.Entries, r.First, r.DroppedBy, r.Signed.Size, r.Signed.Root.String(), r.Checkpoints, r.SelfAttested(), r.Witnessed.By, r.Witnessed.Of, r.Witnessed.Checkpoint.Size, r.From, r.To, ""}
 	if r.Break != nil {
 		v.Break = r.Break.String()
 	}
@@ -173,6 +175,9 @@ func entryLine(index int64, e *ledger.Entry) string {
 	add("status", e.Status)
 	add("n", e.N)
 	add("rule", e.Rule)
+	if e.Span != nil {
+		fmt.Fprintf(&b, "  entries=%d-%d", e.Span.From, e.Span.To-1)
+	}
 	if e.Text != "" {
 		fmt.Fprintf(&b, "  %q", e.Text)
 	}
@@ -202,6 +207,13 @@ func entryJSON(index int64, e *ledger.Entry) any {
 		Origin string `json:"origin"`
 		Size   int64  `json:"size"`
 		Root   string `json:"root"`
+	}
+	type span struct {
+		From  int64     `json:"from"`
+		To    int64     `json:"to"` // not among them
+		Since time.Time `json:"since"`
+		Until time.Time `json:"until"`
+		Root  string    `json:"root"`
 	}
 	v := struct {
 		Index      int64      `json:"index"`
@@ -236,6 +248,7 @@ func entryJSON(index int64, e *ledger.Entry) any {
 		Key        string     `json:"key,omitempty"`
 		KeyBefore  string     `json:"key_before,omitempty"`
 		Heads      []head     `json:"heads,omitempty"`
+		Span       *span      `json:"span,omitempty"`
 	}{
 		Index: index, Time: e.Time, Kind: e.Kind.String(), Node: e.Node,
 		Credential: e.Credential, Principal: e.Principal, Act: e.Act, Role: e.Role, Issuer: e.Issuer, Network: e.Network,
@@ -257,6 +270,9 @@ func entryJSON(index int64, e *ledger.Entry) any {
 	}
 	if !e.Until.IsZero() {
 		v.Until = &e.Until
+	}
+	if p := e.Span; p != nil {
+		v.Span = &span{p.From, p.To, p.Since, p.Until, p.Root.String()}
 	}
 	return v
 }
