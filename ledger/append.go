@@ -1,10 +1,12 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -38,6 +40,7 @@ type group struct {
 	buf     []byte   // frames; guarded by Log.mu until the group is taken, then Run's
 	batches []*batch // the same
 	n       int64    // entries; the same
+	turn    *turn    // the change of keys that is among them, if any; the same
 	// hashing counts the batches whose leaves are not hashed yet: their
 	// callers do that while the sync before is under way.
 	hashing sync.WaitGroup
@@ -117,11 +120,19 @@ func (l *Log) enter(ctx context.Context, entries []*Entry) (*batch, *group, erro
 	if len(entries) == 0 {
 		return nil, nil, fmt.Errorf("%w: no entry given", ErrEntry)
 	}
+	if slices.ContainsFunc(entries, func(e *Entry) bool { return e.Kind == KeyChange }) {
+		return nil, nil, fmt.Errorf("%w: only Rotate changes the key", ErrEntry)
+	}
+	return l.admit(ctx, entries, nil)
+}
+
+// admit does so for a change of keys, too.
+func (l *Log) admit(ctx context.Context, entries []*Entry, t *turn) (*batch, *group, error) {
 	b, err := l.encode(entries)
 	if err != nil {
 		return nil, nil, err
 	}
-	g, err := l.queue(ctx, b, entries)
+	g, err := l.queue(ctx, b, entries, t)
 	if err != nil {
 		l.spare.Put(b)
 		return nil, nil, err
@@ -172,7 +183,7 @@ func (l *Log) encode(entries []*Entry) (*batch, error) {
 
 // queue gives b its place in the log: times that do not run backwards, and a
 // copy of its frames in the pending group.
-func (l *Log) queue(ctx context.Context, b *batch, entries []*Entry) (*group, error) {
+func (l *Log) queue(ctx context.Context, b *batch, entries []*Entry, t *turn) (*group, error) {
 	l.mu.Lock()
 	for {
 		if l.stopped != nil {
@@ -205,6 +216,9 @@ func (l *Log) queue(ctx context.Context, b *batch, entries []*Entry) (*group, er
 		start = end
 	}
 	b.rank = g.n
+	if t != nil {
+		t.index, t.entry, g.turn = b.rank, bytes.Clone(b.frames[headSize:]), t
+	}
 	g.n += int64(len(b.ends))
 	g.buf = append(g.buf, b.frames...)
 	g.batches = append(g.batches, b)

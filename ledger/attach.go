@@ -48,6 +48,11 @@ func (l *Log) Attach(ctx context.Context, s Store, o AttachOptions) error {
 		return errors.Join(fmt.Errorf("attach ledger to store: %w", err), kept.Close())
 	}
 	l.copier = c
+	// What the store had may have been a change of the key.
+	if err := l.finishTurn(); err != nil {
+		return fmt.Errorf("attach ledger to store: %w", err)
+	}
+	c.flush()
 	return nil
 }
 
@@ -72,6 +77,9 @@ func (c *copier) align(ctx context.Context) error {
 	note, signed := l.note, l.newest.Size
 	l.mu.Unlock()
 	// The store may have missed the newest notes of the process before.
+	if last := l.chain.last(); last.cover.Size < signed && last.index >= 0 {
+		c.keep(last.proof.Note)
+	}
 	if signed > 0 {
 		c.keep(note)
 	}
@@ -96,7 +104,7 @@ func (c *copier) fetchLast(ctx context.Context, head CopyHead) error {
 		return lost
 	}
 	b := &batches[0]
-	if b.Root != head.Root || !b.signedBy(l.o.Key.verifier) {
+	if b.Root != head.Root || !l.chain.signed(b) {
 		return fmt.Errorf("%w: the batch of entry %d in the store is not signed by this ledger's key", ErrDamaged, b.First)
 	}
 	tree := l.tree
@@ -107,7 +115,10 @@ func (c *copier) fetchLast(ctx context.Context, head CopyHead) error {
 		return err
 	}
 	l.o.Log.Warn("ledger: appended what the store had and the disk had not", "entries", n)
-	return l.adopt(frames)
+	if err := l.adopt(frames); err != nil {
+		return err
+	}
+	return l.unsigned(frames, l.tree.size-int64(n))
 }
 
 // bring gives the store everything from entry from on.

@@ -10,8 +10,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/mod/sumdb/note"
 )
 
 // A bundle is a zip file with entries and what proves them, for somebody who has
@@ -19,6 +17,7 @@ import (
 //
 //	README.txt                     how to check it
 //	key.pub                        the log's public key
+//	keys                           how it changed, where it did
 //	checkpoint                     one checkpoint, with its cosignatures
 //	entries/17.cbor                an entry as it is encoded in the log
 //	proofs/17.tlog-proof           and its proof (C2SP tlog-proof), for each entry
@@ -37,7 +36,7 @@ type BundleOptions struct {
 	Want func(index int64, e *Entry) bool
 	// About is a sentence for the README: which entries these are.
 	About string
-	// Key is the text of the log's public key; "" believes the log's own.
+	// Key is the text of a public key of the log; "" believes the log's own.
 	Key string
 
 	disk disk
@@ -97,7 +96,7 @@ func writeBundle(w io.Writer, dir string, o BundleOptions) (*Bundled, error) {
 		c, msg, out.Witnessed = old, vouched, true
 	}
 	out.Checkpoint, out.Entries = c, len(wanted)
-	key, err := readFile(o.disk, dir+"/"+keyFile)
+	keys, err := t.keys()
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +108,15 @@ func writeBundle(w io.Writer, dir string, o BundleOptions) (*Bundled, error) {
 		}
 		return err
 	}
-	if err := errors.Join(add(readmeName, readme(o.About, c, out)), add(keyFile, key), add(checkpointFile, msg)); err != nil {
+	if err := errors.Join(add(readmeName, readme(o.About, c, out)), add(keyFile, []byte(keys.last().text+"\n"))); err != nil {
+		return nil, err
+	}
+	if changes := keys.file(); changes != nil {
+		if err := add(keysFile, changes); err != nil {
+			return nil, err
+		}
+	}
+	if err := add(checkpointFile, msg); err != nil {
 		return nil, err
 	}
 	entries := entryReader{tree: t, bundle: -1}
@@ -186,7 +193,7 @@ To check it with the tool:
 
     weir-verify -key KEY [-witness KEY]... [-threshold N] bundle.zip
 
-KEY is the log's public key. Take it from where you have kept it, not from
+KEY is the log's public key, any one that it ever had. Take it from where you have kept it, not from
 key.pub in this file, which whoever made the file could have put there; the same
 goes for the keys of witnesses. -entries prints what the entries say.
 
@@ -207,8 +214,8 @@ To check it by hand, for entries/N.cbor and proofs/N.tlog-proof:
 // A BundleReport says what a bundle proves.
 type BundleReport struct {
 	Origin     string
-	Key        string // the public key that was believed
-	OwnKey     bool   // it came from the bundle itself
+	Key        string // the public key that signed the checkpoint
+	OwnKey     bool   // what was believed came from the bundle itself
 	Entries    int    // proven
 	From, To   time.Time
 	Checkpoint Checkpoint
@@ -259,11 +266,14 @@ func verifyBundle(r io.ReaderAt, size int64, o VerifyOptions, each func(int64, *
 	if err != nil {
 		return nil, fmt.Errorf("%w: not a zip file", ErrBroken)
 	}
-	if len(z.File) < 3 || len(z.File)%2 == 0 {
+	if len(z.File) < 3 {
 		return nil, fmt.Errorf("%w: it does not hold the files of a bundle", ErrBroken)
 	}
 	next := 0
 	take := func(name string) ([]byte, error) {
+		if next == len(z.File) {
+			return nil, fmt.Errorf("%w: %s is missing", ErrBroken, name)
+		}
 		f := z.File[next]
 		if f.Name != name {
 			return nil, fmt.Errorf("%w: %s should be here, %q is", ErrBroken, name, f.Name)
@@ -284,26 +294,39 @@ func verifyBundle(r io.ReaderAt, size int64, o VerifyOptions, each func(int64, *
 	if err != nil {
 		return nil, err
 	}
-	report := &BundleReport{Key: strings.TrimSpace(o.Key)}
-	if report.Key == "" {
-		report.Key, report.OwnKey = strings.TrimSpace(string(own)), true
+	current := strings.TrimSpace(string(own))
+	var changes []byte
+	if z.File[next].Name == keysFile {
+		if changes, err = take(keysFile); err != nil {
+			return nil, err
+		}
 	}
-	key, err := note.NewVerifier(report.Key)
+	report := &BundleReport{}
+	keys := believedKeys(o.Key)
+	if report.OwnKey = len(keys) == 0; report.OwnKey {
+		keys = []string{current}
+	}
+	key, err := bundledKeys(current, changes)
 	if err != nil {
-		return nil, fmt.Errorf("%w: not the text of a public note key", ErrKey)
+		return nil, err
 	}
-	if string(own) != report.Key+"\n" {
-		return nil, fmt.Errorf("%w: the bundle says that its key is another", ErrKey)
+	distrusted, err := key.believed(keys)
+	if err != nil {
+		return nil, err
 	}
 	msg, err := take(checkpointFile)
 	if err != nil {
 		return nil, err
 	}
-	report.Origin = key.Name()
+	report.Origin = key.origin()
 	if report.Witnessed, err = q.open(msg, key); err != nil {
 		return nil, fmt.Errorf("%w: the checkpoint is not signed by the key, or a witness's signature does not hold", ErrBroken)
 	}
 	report.Checkpoint = Checkpoint{Size: report.Witnessed.Checkpoint.Size, Root: report.Witnessed.Checkpoint.Root}
+	report.Key = key.at(report.Checkpoint.Size).text
+	if distrusted != nil && distrusted.index < report.Checkpoint.Size {
+		return nil, fmt.Errorf("%w: break of trust at entry %d of the log: the key that signed the checkpoint replaced the one given, which has not signed for it", ErrBroken, distrusted.index)
+	}
 	if len(q.of) > 0 && !report.Witnessed.Holds() {
 		return nil, fmt.Errorf("%w: its checkpoint is signed by %d of the %d witnesses given, %d are needed", ErrBroken, report.Witnessed.By, len(q.of), q.need)
 	}
@@ -347,6 +370,18 @@ func verifyBundle(r io.ReaderAt, size int64, o VerifyOptions, each func(int64, *
 		}
 	}
 	return report, nil
+}
+
+// bundledKeys gives the keys of which a bundle says that they are the log's.
+func bundledKeys(current string, changes []byte) (*chain, error) {
+	if changes == nil {
+		return chainOf(current)
+	}
+	c, err := parseChain(changes)
+	if err == nil && c.last().text != current {
+		err = fmt.Errorf("%w: %s is for other keys than %s", ErrKey, keysFile, keyFile)
+	}
+	return c, err
 }
 
 // unzip reads a file that may claim to be of any length.

@@ -58,13 +58,21 @@ func (k Key) sign(c Checkpoint) ([]byte, error) {
 	return b, nil
 }
 
-// openCheckpoint checks the signature of one signed note and reads it.
-func openCheckpoint(msg []byte, v note.Verifier) (Checkpoint, error) {
-	n, err := note.Open(msg, note.VerifierList(v))
+// signWith gives the signed note for c by the key in force and, behind its
+// signature, those of older keys. One of these that cannot sign is left out: only
+// the key in force is needed.
+func (k Key) signWith(c Checkpoint, older []Key) ([]byte, error) {
+	msg, err := k.sign(c)
 	if err != nil {
-		return Checkpoint{}, errNote
+		return nil, err
 	}
-	return parseCheckpointText(v.Name(), n.Text)
+	text := len(checkpointText(k.Origin(), c)) + 1
+	for _, o := range older {
+		if other, err := o.sign(c); err == nil {
+			msg = append(msg, other[text:]...)
+		}
+	}
+	return msg, nil
 }
 
 // The history file holds all checkpoints one behind the other, an empty line

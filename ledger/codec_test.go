@@ -439,7 +439,7 @@ func FuzzCheckpoints(f *testing.F) {
 	f.Add(append(append(append(a, '\n'), b...), '\n'), true)
 	f.Add(append(append([]byte("half\n\n"), b...), "\nbroken"...), false)
 	f.Fuzz(func(t *testing.T, b []byte, atStart bool) {
-		notes, rest := openNotes(b, atStart, k.verifier)
+		notes, rest := openNotes(b, atStart, newChain(k.verifier, k.public))
 		if len(rest) > len(b) || atStart && len(notes) == 0 && len(rest) != len(b) {
 			t.Fatal("the rest is not the rest")
 		}

@@ -80,7 +80,11 @@ func (s *sending) wait(err error) error {
 // put signs b and puts it, again and again until the store has it, says that it
 // never will, or patience ends.
 func (c *copier) put(ctx context.Context, b *Batch) error {
-	if err := b.sign(c.log.o.Key); err != nil {
+	key, _, err := c.log.signers(c.log.o.now())
+	if err != nil {
+		return err
+	}
+	if err := b.sign(key); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.patience)

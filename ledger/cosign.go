@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -130,35 +131,32 @@ func (w Witnessed) String() string {
 
 // open checks the log's signature of a note and counts the cosignatures. One
 // that is given under a witness's name and does not hold makes the note invalid.
-func (q quorum) open(msg []byte, log note.Verifier) (Witnessed, error) {
-	list := []note.Verifier{log}
+func (q quorum) open(msg []byte, log *chain) (Witnessed, error) {
+	var list []note.Verifier
+	for _, l := range log.links {
+		list = append(list, l.key)
+	}
 	for _, c := range q.of {
 		list = append(list, c)
 	}
-	n, err := note.Open(msg, note.VerifierList(list...))
-	if err != nil {
-		return Witnessed{}, errNote
-	}
 	w := Witnessed{Of: len(q.of), Need: q.need}
-	signed := false
-	for _, sig := range n.Sigs {
-		if sig.Name == log.Name() && sig.Hash == log.KeyHash() {
-			signed = true
-			continue
+	c, err := log.opened(msg, note.VerifierList(list...), func(n *note.Note) error {
+		for _, c := range q.of {
+			i := slices.IndexFunc(n.Sigs, func(s note.Signature) bool { return s.Name == c.name && s.Hash == c.hash })
+			if i < 0 {
+				continue
+			}
+			b, err := base64.StdEncoding.DecodeString(n.Sigs[i].Base64)
+			if err != nil || len(b) != 4+cosignatureLength {
+				return errNote
+			}
+			w.By++
+			if at := time.Unix(int64(binary.BigEndian.Uint64(b[4:])), 0).UTC(); at.After(w.Checkpoint.Time) {
+				w.Checkpoint.Time = at
+			}
 		}
-		b, err := base64.StdEncoding.DecodeString(sig.Base64)
-		if err != nil || len(b) != 4+cosignatureLength {
-			return Witnessed{}, errNote
-		}
-		w.By++
-		if at := time.Unix(int64(binary.BigEndian.Uint64(b[4:])), 0).UTC(); at.After(w.Checkpoint.Time) {
-			w.Checkpoint.Time = at
-		}
-	}
-	if !signed {
-		return Witnessed{}, errNote
-	}
-	c, err := parseCheckpointText(log.Name(), n.Text)
+		return nil
+	})
 	if err != nil {
 		return Witnessed{}, err
 	}

@@ -30,6 +30,10 @@ var (
 type Options struct {
 	// Key signs checkpoints. Its name is the origin of the log.
 	Key Key
+	// Others are further keys of the log: older ones, which go on signing
+	// beside the one in force as long as that was said when it changed, and a
+	// newer one, of a change that was cut short. The log knows which is which.
+	Others []Key
 	// Node is written into entries that name none.
 	Node string
 	// SegmentBytes is the length at which a new segment file is begun.
@@ -45,6 +49,8 @@ type Options struct {
 	// Log is told of repairs and of the failure that stops the log. Default:
 	// nobody.
 	Log *slog.Logger
+
+	replace bool // Open need not be given the key in force
 
 	disk disk             // nil: the operating system's
 	now  func() time.Time // nil: time.Now
@@ -77,7 +83,7 @@ func (o Options) withDefaults() (Options, error) {
 
 // Names in a log's directory, besides the segments.
 const (
-	keyFile        = "key.pub"     // text of the verifier; its presence completes Create
+	keyFile        = "key.pub"     // text of the newest key; its presence completes Create
 	historyFile    = "checkpoints" // every checkpoint, in order
 	checkpointFile = "checkpoint"  // the newest, for others to fetch
 	frontierFile   = "frontier"    // where Open can go on from
@@ -113,6 +119,8 @@ type Log struct {
 	served int64     // entries in the group before
 	buf    []byte    // the buffer of the group before, to be used again
 	copier *copier   // nil: the log has no store
+	// A change of keys that Open has found to be recorded and not signed yet.
+	unfinished *turn
 
 	mu      sync.Mutex
 	running bool
@@ -122,6 +130,8 @@ type Log struct {
 	view    view
 	newest  Checkpoint
 	note    []byte // newest as it was signed
+	chain   *chain // set by Run, and by Open before it
+	turning bool   // a change of keys is under way
 
 	stored        StoreStatus
 	witnessed     Witnessed // set by Witnessing
@@ -216,7 +226,8 @@ func create(dir string, o Options) error {
 // while another process has the log open, with ErrRolledBack if the files hold
 // fewer entries than were signed, with ErrDamaged if what they hold is not what
 // was signed or if an entry is broken that had been durable, and with ErrKey if
-// the key is another than the log was made with.
+// the key in force is not among those given. A change of keys that a crash cut
+// short is completed.
 func Open(dir string, o Options) (l *Log, err error) {
 	o, err = o.withDefaults()
 	if err != nil {
@@ -235,17 +246,19 @@ func Open(dir string, o Options) (l *Log, err error) {
 			l, err = nil, fmt.Errorf("open ledger: %w", err)
 		}
 	}()
-	public, err := readFile(o.disk, filepath.Join(dir, keyFile))
-	if err != nil {
+	if _, err := readFile(o.disk, filepath.Join(dir, keyFile)); err != nil {
 		return l, err
-	}
-	if string(public) != o.Key.Verifier()+"\n" {
-		return l, fmt.Errorf("%w: the log was made with another key", ErrKey)
 	}
 	if l.lock, err = o.disk.lock(filepath.Join(dir, lockFile)); err != nil {
 		return l, err
 	}
+	if err := l.openKeys(); err != nil {
+		return l, err
+	}
 	if err := l.recover(); err != nil {
+		return l, err
+	}
+	if err := l.finishTurn(); err != nil {
 		return l, err
 	}
 	if l.repaired > 0 {

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -31,10 +30,10 @@ var (
 // each question, however large the log is, and keeps nothing between two. Its
 // methods may be called concurrently.
 type Tree struct {
-	disk     disk
-	dir      string
-	verifier note.Verifier
-	newest   func() (Checkpoint, []byte, error)
+	disk   disk
+	dir    string
+	keys   func() (*chain, error)
+	newest func() (Checkpoint, []byte, error)
 	// vouched gives the newest note that enough witnesses have signed, or nil.
 	vouched  func() ([]byte, error)
 	segments func() ([]segment, error)
@@ -43,7 +42,8 @@ type Tree struct {
 // Tree gives proofs under the log's newest checkpoint, for as long as the log is
 // open and after.
 func (l *Log) Tree() *Tree {
-	return &Tree{disk: l.o.disk, dir: l.dir, verifier: l.o.Key.verifier,
+	return &Tree{disk: l.o.disk, dir: l.dir,
+		keys: func() (*chain, error) { return l.keys(), nil },
 		newest: func() (Checkpoint, []byte, error) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -63,7 +63,8 @@ func (l *Log) Tree() *Tree {
 }
 
 // OpenTree reads the tree of the log in dir from outside, also while a server
-// writes to it. key is the text of the public key; "" believes the log's own.
+// writes to it. key is the text of a public key of the log, or of several, a line
+// each; "" believes the log's own.
 func OpenTree(dir, key string) (*Tree, error) {
 	t, err := openTree(osDisk{}, dir, key)
 	if err != nil {
@@ -73,18 +74,22 @@ func OpenTree(dir, key string) (*Tree, error) {
 }
 
 func openTree(d disk, dir, key string) (*Tree, error) {
-	if key == "" {
-		b, err := readFile(d, filepath.Join(dir, keyFile))
-		if err != nil {
-			return nil, err
+	t := &Tree{disk: d, dir: dir}
+	believed := believedKeys(key)
+	t.keys = func() (*chain, error) {
+		c, _, err := readChain(d, dir)
+		if err != nil || len(believed) == 0 {
+			return c, err
 		}
-		key = string(b)
+		broken, err := c.believed(believed)
+		if err == nil && broken != nil {
+			err = fmt.Errorf("%w: %w at entry %d: no key that is believed has signed for the key since", ErrKey, errTrust, broken.index)
+		}
+		return c, err
 	}
-	v, err := note.NewVerifier(strings.TrimSpace(key))
-	if err != nil {
-		return nil, fmt.Errorf("%w: not the text of a public note key", ErrKey)
+	if _, err := t.keys(); err != nil {
+		return nil, err
 	}
-	t := &Tree{disk: d, dir: dir, verifier: v}
 	t.segments = func() ([]segment, error) { return listSegments(d, dir) }
 	t.vouched = func() (last []byte, err error) {
 		b, err := readFile(d, filepath.Join(dir, witnessedFile))
@@ -101,10 +106,19 @@ func openTree(d disk, dir, key string) (*Tree, error) {
 		if err != nil {
 			return Checkpoint{}, nil, err
 		}
-		c, err := openCheckpoint(msg, v)
+		c, err := t.open(msg)
 		return c, msg, err
 	}
 	return t, nil
+}
+
+// open reads a note with the keys that the log has now.
+func (t *Tree) open(msg []byte) (Checkpoint, error) {
+	keys, err := t.keys()
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	return keys.open(msg)
 }
 
 // Checkpoint gives the newest checkpoint, and the signed note that it stands in.
@@ -124,7 +138,7 @@ func (t *Tree) Witnessed() (Checkpoint, []byte, error) {
 	if err != nil || msg == nil {
 		return Checkpoint{}, nil, err
 	}
-	c, err := openCheckpoint(msg, t.verifier)
+	c, err := t.open(msg)
 	if err != nil {
 		return Checkpoint{}, nil, fmt.Errorf("read witnessed checkpoint: %w", err)
 	}

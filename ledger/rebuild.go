@@ -163,7 +163,7 @@ func (b *builder) build(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if !signed && !batch.signedBy(l.o.Key.verifier) {
+			if !signed && !l.chain.signed(batch) {
 				return fmt.Errorf("%w: the batch of entry %d in the store is not signed by this ledger's key", ErrDamaged, batch.First)
 			}
 			b.waiting = append(b.waiting, frames...)
@@ -216,7 +216,7 @@ func (b *builder) match(ctx context.Context, tree frontier, batch *Batch) (signe
 			return false, nil
 		}
 		msg := b.notes[0]
-		c, err := openCheckpoint(msg, b.log.o.Key.verifier)
+		c, err := b.log.chain.open(msg)
 		if err != nil || c.Size <= b.report.Signed.Size {
 			return false, fmt.Errorf("%w: a checkpoint in the store is not signed by this ledger's key, or out of order", ErrDamaged)
 		}

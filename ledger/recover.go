@@ -8,8 +8,6 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
-
-	"golang.org/x/mod/sumdb/note"
 )
 
 // recover brings l to where the files are: it reads the signed history, goes on
@@ -100,7 +98,7 @@ func (l *Log) openHistory() ([]Checkpoint, error) {
 		return nil, fmt.Errorf("%w: %s holds no checkpoint by this key", ErrDamaged, historyFile)
 	}
 	l.pastAt = size - int64(len(rest))
-	if holdsNote(rest, l.o.Key.verifier) {
+	if holdsNote(rest, l.chain) {
 		return nil, fmt.Errorf("%w: %s has a checkpoint that does not hold before one that does", ErrDamaged, historyFile)
 	}
 	// What is left is of a write that was not completed. The last whole one is
@@ -113,8 +111,11 @@ func (l *Log) openHistory() ([]Checkpoint, error) {
 	if err != nil && !isMissing(err) {
 		return nil, err
 	}
+	if err := l.keepCover(&notes); err != nil {
+		return nil, err
+	}
 	head := notes[len(notes)-1]
-	if c, err := openCheckpoint(msg, l.o.Key.verifier); err == nil {
+	if c, err := l.chain.open(msg); err == nil {
 		if c.Size > head.Size {
 			return nil, fmt.Errorf("%w: %s is for %d entries, %s ends with %d", ErrRolledBack, checkpointFile, c.Size, historyFile, head.Size)
 		}
@@ -131,7 +132,7 @@ func (l *Log) historyFrom(from, size int64) (b []byte, notes []Checkpoint, rest 
 	if _, err := l.past.ReadAt(b, from); err != nil && err != io.EOF {
 		return nil, nil, nil, err
 	}
-	notes, rest = openNotes(b, from == 0, l.o.Key.verifier)
+	notes, rest = openNotes(b, from == 0, l.chain)
 	return b, notes, rest, nil
 }
 
@@ -155,10 +156,10 @@ func (l *Log) settleHistory(notes []byte, size int64) error {
 }
 
 // holdsNote reports whether a signed note stands anywhere in b.
-func holdsNote(b []byte, v note.Verifier) bool {
+func holdsNote(b []byte, keys *chain) bool {
 	for i := 0; i >= 0 && len(b) > 0; {
 		if msg, _, ok := splitNote(b); ok {
-			if _, err := openCheckpoint(msg, v); err == nil {
+			if _, err := keys.open(msg); err == nil {
 				return true
 			}
 		}
@@ -170,13 +171,13 @@ func holdsNote(b []byte, v note.Verifier) bool {
 
 // openNotes reads notes from b as long as they hold; rest begins with the first
 // that does not. Unless b begins with a note, it is searched for a first one.
-func openNotes(b []byte, atStart bool, v note.Verifier) (notes []Checkpoint, rest []byte) {
+func openNotes(b []byte, atStart bool, keys *chain) (notes []Checkpoint, rest []byte) {
 	for {
 		msg, next, ok := splitNote(b)
 		if !ok {
 			return notes, b
 		}
-		c, err := openCheckpoint(msg, v)
+		c, err := keys.open(msg)
 		if err != nil && len(notes) == 0 && !atStart {
 			b = b[bytes.Index(b, []byte("\n\n"))+2:]
 			continue
@@ -333,6 +334,12 @@ func (l *Log) readOn(s segment, at int64, isLast bool, head Checkpoint) (int64, 
 		t, err := check(frame[headSize:])
 		if err != nil {
 			return 0, fmt.Errorf("%w: %s, byte %d, entry %d: %w", ErrDamaged, name, r.at-int64(len(frame)), l.tree.size, err)
+		}
+		if kindOf(frame[headSize:]) == KeyChange && l.tree.size >= head.Size {
+			if l.unfinished != nil {
+				return 0, fmt.Errorf("%w: entries %d and %d both change the key, and neither is signed", ErrDamaged, l.unfinished.index, l.tree.size)
+			}
+			l.unfinished = &turn{index: l.tree.size, entry: bytes.Clone(frame[headSize:])}
 		}
 		l.last = t
 		l.tree.push(leafHash(frame))

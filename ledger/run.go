@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -112,6 +113,17 @@ func (l *Log) commit() error {
 	l.mu.Unlock()
 	if cap(g.buf) <= groupLimit {
 		l.buf = g.buf
+	}
+	if g.turn != nil {
+		// Before anything else is signed.
+		g.turn.index += g.first
+		if err := l.finish(g.turn); err != nil {
+			err = fmt.Errorf("%w: %w", ErrStopped, err)
+			l.stop(err)
+			g.err = err
+			close(g.done)
+			return err
+		}
 	}
 	close(g.done)
 	close(grown)
@@ -230,22 +242,26 @@ func (l *Log) checkpoint() error {
 
 func (l *Log) keepCheckpoint() error {
 	c := Checkpoint{Size: l.tree.size, Root: l.tree.root(), Time: l.o.now().UTC()}
-	msg, err := l.o.Key.sign(c)
+	key, older, err := l.signers(c.Time)
 	if err != nil {
 		return err
 	}
+	msg, err := key.signWith(c, older)
+	if err != nil {
+		return err
+	}
+	return l.keep(c, msg)
+}
+
+// keep makes a signed checkpoint durable and shows it.
+func (l *Log) keep(c Checkpoint, msg []byte) error {
 	// Whoever sees the checkpoint finds the hashes that prove what is under it.
 	if err := l.tiles.flush(); err != nil {
 		return err
 	}
-	kept := append(msg, '\n')
-	if _, err := l.past.WriteAt(kept, l.pastAt); err != nil {
-		return fmt.Errorf("keep checkpoint: %w", err)
+	if err := l.appendHistory(msg); err != nil {
+		return err
 	}
-	if err := l.past.sync(); err != nil {
-		return fmt.Errorf("keep checkpoint: %w", err)
-	}
-	l.pastAt += int64(len(kept))
 	l.signed = c.Size
 	// The two that follow can be made again from the history and the
 	// segments: they need to be whole, and not to be durable.
@@ -259,6 +275,18 @@ func (l *Log) keepCheckpoint() error {
 	l.mu.Lock()
 	l.newest, l.note = c, msg
 	l.mu.Unlock()
+	return nil
+}
+
+func (l *Log) appendHistory(msg []byte) error {
+	kept := append(bytes.Clone(msg), '\n')
+	if _, err := l.past.WriteAt(kept, l.pastAt); err != nil {
+		return fmt.Errorf("keep checkpoint: %w", err)
+	}
+	if err := l.past.sync(); err != nil {
+		return fmt.Errorf("keep checkpoint: %w", err)
+	}
+	l.pastAt += int64(len(kept))
 	return nil
 }
 

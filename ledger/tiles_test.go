@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"testing"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -66,7 +65,7 @@ func proves(t testing.TB, tree *Tree, d disk, n int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := openCheckpoint(msg, tree.verifier); err != nil || again.Size != c.Size || again.Root != c.Root {
+	if again, err := tree.open(msg); err != nil || again.Size != c.Size || again.Root != c.Root {
 		t.Fatalf("the note of the checkpoint is for %v, %v", again, err)
 	}
 	ref, encoded := leaves(t, d)
@@ -269,7 +268,7 @@ func TestDamagedTilesProveNothing(t *testing.T) {
 }
 
 func (s *specimen) tree() *Tree {
-	return &Tree{disk: s.disk, dir: faultDir, verifier: s.w,
+	return &Tree{disk: s.disk, dir: faultDir, keys: func() (*chain, error) { return newChain(s.w, ""), nil },
 		newest: func() (Checkpoint, []byte, error) {
 			msg := s.content(checkpointFile)
 			c, err := openCheckpoint(msg, s.w)
@@ -406,7 +405,7 @@ func BenchmarkProve(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	t := &Tree{disk: osDisk{}, dir: dir, verifier: note.Verifier(k.verifier), newest: func() (Checkpoint, []byte, error) { return c, msg, nil }}
+	t := &Tree{disk: osDisk{}, dir: dir, keys: func() (*chain, error) { return newChain(k.verifier, k.public), nil }, newest: func() (Checkpoint, []byte, error) { return c, msg, nil }}
 	b.Run(fmt.Sprintf("inclusion/%d", n), func(b *testing.B) {
 		for b.Loop() {
 			i := rand.Int64N(n)

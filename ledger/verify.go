@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -20,9 +21,10 @@ var ErrBroken = errors.New("ledger does not hold")
 
 // VerifyOptions say against what a log is verified.
 type VerifyOptions struct {
-	// Key is the text of the public key that the auditor trusts. Where it is
-	// empty the log's own key.pub is believed, which proves only that the files
-	// agree with one another.
+	// Key is the text of the public key that the auditor trusts, or of several, a
+	// line each. One of the log's keys is enough, old or new: from it the changes
+	// are followed to the others. Where it is empty the log's own key.pub is
+	// believed, which proves only that the files agree with one another.
 	Key string
 	// Checkpoint is the text of an older checkpoint of this log that was kept
 	// elsewhere. The log must still begin with what it was signed for. This, and
@@ -43,11 +45,13 @@ type VerifyOptions struct {
 
 // A VerifyReport says what holds, and where it ends holding.
 type VerifyReport struct {
-	Origin  string
-	Key     string // the public key that was believed
-	OwnKey  bool   // it came from the directory itself
-	Entries int64  // in the tree: found and well-formed, and those of which only the hashes are kept
-	First   int64  // the first that is kept
+	Origin string
+	Key    string // the public key that is in force at the end
+	OwnKey bool   // what was believed came from the directory itself
+	// Changes are those of the key, in order; none where it never changed.
+	Changes []KeyUse
+	Entries int64 // in the tree: found and well-formed, and those of which only the hashes are kept
+	First   int64 // the first that is kept
 	// Dropped says which entries are not kept, as the entry at DroppedBy, from
 	// DroppedAt, records it; nil where all are.
 	Dropped   *Span
@@ -118,6 +122,13 @@ func (r *VerifyReport) String() string {
 	if r.Older {
 		b.WriteString("It begins with everything that the older checkpoint was signed for.\n")
 	}
+	for _, c := range r.Changes {
+		if c.Replaced {
+			fmt.Fprintf(&b, "Entry %d replaced the key, on %s, without a signature of the one before: who believes one of these two has no reason in the log to believe the other.\n", c.Entry, c.Since.Format(time.RFC3339))
+		} else {
+			fmt.Fprintf(&b, "Entry %d changed the key, on %s; the one before has signed for it.\n", c.Entry, c.Since.Format(time.RFC3339))
+		}
+	}
 	if r.OwnKey {
 		b.WriteString("The key was taken from the directory itself: this shows that the files agree with one another, not who wrote them.\n")
 	}
@@ -173,6 +184,10 @@ type verification struct {
 	report *VerifyReport
 
 	quorum quorum
+	keys   *chain
+	links  []link  // the changes whose entries have not been met yet
+	broken *link   // the first key that nobody who is believed has signed for
+	signed int64   // the largest size for which there is a claim
 	claims []claim // sorted by size
 	tree   frontier
 	root   tlog.Hash // of the tree of the entries that are not kept
@@ -197,8 +212,12 @@ func (v *verification) fail(from, to int64, segment string, offset int64, what s
 }
 
 func (v *verification) run() error {
-	key, err := v.key()
+	// What is signed is read before the keys, so that it is by keys known then.
+	signed, err := v.readSigned()
 	if err != nil {
+		return err
+	}
+	if err := v.believe(); err != nil {
 		return err
 	}
 	if v.quorum, err = newQuorum(v.o.Witnesses, v.o.Threshold); err != nil {
@@ -206,7 +225,7 @@ func (v *verification) run() error {
 	}
 	v.report.Witnessed = Witnessed{Of: len(v.quorum.of), Need: v.quorum.need}
 	// Checkpoints before segments: what is signed by now is there by now.
-	broken, err := v.readClaims(key)
+	broken, err := v.readClaims(v.keys, signed)
 	if err != nil {
 		return err
 	}
@@ -246,6 +265,14 @@ func (v *verification) run() error {
 		v.fail(0, v.report.First, "", 0, "these entries are missing, and no entry behind them says that they were dropped")
 		return nil
 	}
+	if len(v.links) > 0 {
+		l := v.links[0]
+		v.fail(v.tree.size, l.index+1, "", 0, fmt.Sprintf("%s has a change of keys in entry %d, which is not there", keysFile, l.index))
+	}
+	if b := v.broken; b != nil {
+		v.fail(b.index, v.tree.size, "", 0, fmt.Sprintf(
+			"break of trust: %s replaced the key before, which has not signed for it. Only whoever believes the new key for another reason may believe what is signed since", b.text))
+	}
 	// A broken note in the history is told last: where the entries break
 	// matters more.
 	if broken != "" {
@@ -257,40 +284,52 @@ func (v *verification) run() error {
 	return nil
 }
 
-func (v *verification) key() (note.Verifier, error) {
+// believe finds out which of the log's keys are to be believed.
+func (v *verification) believe() error {
 	if v.o.trusted != nil {
-		return v.o.trusted, nil
+		v.keys = newChain(v.o.trusted, "")
+		return nil
 	}
-	text := strings.TrimSpace(v.o.Key)
-	b, err := readFile(v.o.disk, filepath.Join(v.dir, keyFile))
-	if err != nil && (text == "" || !isMissing(err)) {
-		return nil, err
+	keys := believedKeys(v.o.Key)
+	for _, k := range keys {
+		if _, err := note.NewVerifier(k); err != nil {
+			return fmt.Errorf("%w: not the text of a public note key", ErrKey)
+		}
 	}
-	if text == "" {
-		text, v.report.OwnKey = strings.TrimSpace(string(b)), true
+	c, current, err := readChain(v.o.disk, v.dir)
+	if isMissing(err) && len(keys) == 1 {
+		c, err = chainOf(keys[0])
+		current = keys[0]
 	}
-	key, err := note.NewVerifier(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: not the text of a public note key", ErrKey)
+		return err
 	}
-	v.report.Key, v.report.Origin = text, key.Name()
-	if own := strings.TrimSpace(string(b)); own != "" && own != text {
-		return nil, fmt.Errorf("%w: the log says that its key is another", ErrKey)
+	if len(keys) == 0 {
+		keys, v.report.OwnKey = []string{current}, true
 	}
-	return key, nil
+	if v.broken, err = c.believed(keys); err != nil {
+		return err
+	}
+	v.keys, v.links = c, c.links[1:]
+	v.report.Key, v.report.Origin, v.report.Changes = c.last().text, c.origin(), c.uses()[1:]
+	return nil
+}
+
+// readSigned reads the files of signed notes; one that is missing is empty.
+func (v *verification) readSigned() (signed map[string][]byte, err error) {
+	signed = map[string][]byte{}
+	for _, name := range []string{checkpointFile, witnessedFile, historyFile} {
+		if signed[name], err = readFile(v.o.disk, filepath.Join(v.dir, name)); err != nil && !isMissing(err) {
+			return nil, err
+		}
+	}
+	return signed, nil
 }
 
 // readClaims collects every signed root. broken says what is wrong with the
 // history file itself.
-func (v *verification) readClaims(key note.Verifier) (broken string, err error) {
-	published, err := readFile(v.o.disk, filepath.Join(v.dir, checkpointFile))
-	if err != nil && !isMissing(err) {
-		return "", err
-	}
-	history, err := readFile(v.o.disk, filepath.Join(v.dir, historyFile))
-	if err != nil && !isMissing(err) {
-		return "", err
-	}
+func (v *verification) readClaims(key *chain, signed map[string][]byte) (broken string, err error) {
+	published, history, witnessed := signed[checkpointFile], signed[historyFile], signed[witnessedFile]
 	notes, rest := openNotes(history, true, key)
 	for i, c := range notes {
 		if i > 0 && c.Size <= notes[i-1].Size {
@@ -305,7 +344,7 @@ func (v *verification) readClaims(key note.Verifier) (broken string, err error) 
 	if len(notes) == 0 && broken == "" {
 		broken = historyFile + " holds no checkpoint"
 	}
-	if c, err := openCheckpoint(published, key); err == nil {
+	if c, err := key.open(published); err == nil {
 		v.claims = append(v.claims, claim{size: c.Size, root: c.Root, where: checkpointFile})
 		if len(notes) > 0 && c.Size > notes[len(notes)-1].Size && broken == "" {
 			broken = historyFile + " ends before the published checkpoint"
@@ -314,16 +353,12 @@ func (v *verification) readClaims(key note.Verifier) (broken string, err error) 
 		broken = checkpointFile + " is not signed by the key, or not a checkpoint of this log"
 	}
 	if v.o.Checkpoint != "" {
-		c, err := openCheckpoint([]byte(v.o.Checkpoint), key)
+		c, err := key.open([]byte(v.o.Checkpoint))
 		by, werr := v.quorum.open([]byte(v.o.Checkpoint), key)
 		if err != nil || werr != nil {
 			return "", fmt.Errorf("%w: the older checkpoint is not one that this key signed for this log", ErrKey)
 		}
 		v.claims = append(v.claims, claim{size: c.Size, root: c.Root, where: "the checkpoint kept elsewhere", older: true, by: by})
-	}
-	witnessed, err := readFile(v.o.disk, filepath.Join(v.dir, witnessedFile))
-	if err != nil && !isMissing(err) {
-		return "", err
 	}
 	for msg, rest, ok := splitNote(witnessed); ok; msg, rest, ok = splitNote(rest) {
 		by, err := v.quorum.open(msg, key)
@@ -334,6 +369,12 @@ func (v *verification) readClaims(key note.Verifier) (broken string, err error) 
 			break
 		}
 		v.claims = append(v.claims, claim{size: by.Checkpoint.Size, root: by.Checkpoint.Root, where: witnessedFile, by: by})
+	}
+	for _, l := range key.links[1:] {
+		v.claims = append(v.claims, claim{size: l.cover.Size, root: l.cover.Root, where: keysFile})
+	}
+	for _, c := range v.claims {
+		v.signed = max(v.signed, c.size)
 	}
 	slices.SortStableFunc(v.claims, func(a, b claim) int { return cmp.Compare(a.size, b.size) })
 	return broken, nil
@@ -355,7 +396,7 @@ func (v *verification) claimed(segment string, offset int64) bool {
 		if c.by.Holds() {
 			v.report.Witnessed = c.by
 		}
-		if c.where == witnessedFile {
+		if c.where == witnessedFile || c.where == keysFile {
 			continue
 		}
 		if c.older {
@@ -402,6 +443,9 @@ func (v *verification) dropped(first int64) (bool, error) {
 		}
 	}
 	v.report.Entries, v.root = v.tree.size, v.tree.root()
+	for len(v.links) > 0 && v.links[0].index < first {
+		v.links = v.links[1:] // its proof in the file keys is what is left of it
+	}
 	return true, nil
 }
 
@@ -418,6 +462,16 @@ func (v *verification) recorded(index int64, entry []byte) error {
 		}
 	}
 	return nil
+}
+
+// changed reports whether the entry at index is the next change of keys that the
+// file keys has, or one that is not signed yet.
+func (v *verification) changed(index int64, entry []byte) bool {
+	if len(v.links) > 0 && v.links[0].index == index && bytes.Equal(v.links[0].entry, entry) {
+		v.links = v.links[1:]
+		return true
+	}
+	return len(v.links) == 0 && index >= v.signed
 }
 
 // segment reads one file. It gives false where the log breaks.
@@ -486,6 +540,10 @@ func (v *verification) segment(s segment, isLast bool) (bool, error) {
 			if err := v.recorded(index, frame[headSize:]); err != nil || v.report.Break != nil {
 				return false, err
 			}
+		}
+		if kindOf(frame[headSize:]) == KeyChange && !v.changed(index, frame[headSize:]) {
+			v.fail(index, index+1, name, at, fmt.Sprintf("it changes the key, and %s does not say so", keysFile))
+			return false, nil
 		}
 		n := int64(len(frame))
 		v.tree.push(leafHash(frame))

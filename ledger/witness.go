@@ -126,14 +126,14 @@ func (w *Witnessing) open() (err error) {
 		w.tell(nil, Witnessed{Of: len(w.q.of), Need: w.q.need})
 		return nil
 	}
-	c, err := openCheckpoint(last, w.log.o.Key.verifier)
+	c, err := w.log.keys().open(last)
 	if err != nil {
 		return fmt.Errorf("%w: %s ends with what is no checkpoint of this log", ErrDamaged, witnessedFile)
 	}
 	if signed := w.log.Status().Checkpoint.Size; c.Size > signed {
 		return fmt.Errorf("%w: %d entries were witnessed, %d are signed", ErrRolledBack, c.Size, signed)
 	}
-	if is, err := w.q.open(last, w.log.o.Key.verifier); err == nil && is.Holds() {
+	if is, err := w.q.open(last, w.log.keys()); err == nil && is.Holds() {
 		w.done = is.Checkpoint.Size
 		w.tell(last, is)
 	} else {
@@ -197,7 +197,7 @@ func (w *Witnessing) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	is, err := w.q.open(msg, w.log.o.Key.verifier)
+	is, err := w.q.open(msg, w.log.keys())
 	if err != nil {
 		return err
 	}
