@@ -137,6 +137,9 @@ func (l *Log) keys() *chain {
 	return l.chain
 }
 
+// PublicKey gives the text of the key in force: name+hash+data.
+func (l *Log) PublicKey() string { return l.keys().last().text }
+
 // key gives the secret half of one of the log's keys.
 func (l *Log) key(text string) (Key, bool) {
 	for _, k := range append([]Key{l.o.Key}, l.o.Others...) {

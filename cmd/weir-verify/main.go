@@ -36,7 +36,7 @@ func isTerminal(f *os.File) bool {
 	return err == nil && st.Mode()&os.ModeCharDevice != 0
 }
 
-const usage = `Usage: weir-verify [-key KEY] [-witness KEY]... [-threshold N] [-checkpoint FILE] [-entries] DIRECTORY | BUNDLE.zip
+const usage = `Usage: weir-verify [-key KEY]... [-witness KEY]... [-threshold N] [-checkpoint FILE] [-entries] DIRECTORY | BUNDLE.zip
 
 Checks a ledger's directory, or a bundle that weir ledger prove has written.
 Exit code 0: all of it holds; 3: it does not; 2: it could not be checked.
@@ -51,11 +51,11 @@ func (k *keys) Set(key string) error { *k = append(*k, key); return nil }
 
 func run(args []string, out, errw io.Writer, terminal bool) int {
 	var o ledger.VerifyOptions
-	var witnesses keys
+	var trusted, witnesses keys
 	flags := flag.NewFlagSet("weir-verify", flag.ContinueOnError)
 	flags.SetOutput(errw)
 	flags.Usage = func() { fmt.Fprint(errw, usage); flags.PrintDefaults() }
-	flags.StringVar(&o.Key, "key", "", "the log's public `key` that you trust, as text; else its own is believed")
+	flags.Var(&trusted, "key", "a public `key` of the log that you trust, old or new, as text; repeatable; else its own is believed")
 	flags.Var(&witnesses, "witness", "the public `key` of a witness that you trust, as text; repeatable")
 	flags.IntVar(&o.Threshold, "threshold", 0, "how many of the witnesses must have signed (default all)")
 	checkpoint := flags.String("checkpoint", "", "a `file` with an older checkpoint of the ledger that was kept elsewhere")
@@ -70,7 +70,7 @@ func run(args []string, out, errw io.Writer, terminal bool) int {
 		flags.Usage()
 		return unclear
 	}
-	o.Witnesses = witnesses
+	o.Key, o.Witnesses = strings.Join(trusted, "\n"), witnesses
 	if *checkpoint != "" {
 		text, err := os.ReadFile(*checkpoint)
 		if err != nil {

@@ -18,11 +18,13 @@ type ledgerCommand struct {
 	Verify ledgerVerifyCommand `cmd:"" help:"Check that a ledger is whole and was not changed."`
 	Prove  ledgerProveCommand  `cmd:"" help:"Write entries with their proofs for an auditor."`
 	Show   ledgerShowCommand   `cmd:"" help:"Print a ledger's entries."`
+	Keys   ledgerKeysCommand   `cmd:"" help:"List the keys that have signed a ledger."`
+	Rotate ledgerRotateCommand `cmd:"" name:"rotate-key" help:"Give the ledger a new signing key."`
 }
 
 type ledgerVerifyCommand struct {
 	Dir        string   `arg:"" optional:"" default:"weir-state/ledger" type:"path" help:"The ledger's folder. Default: weir-state/ledger."`
-	Key        string   `help:"The public key that you trust, as text; else the folder's own is believed." placeholder:"KEY"`
+	Key        []string `sep:"none" help:"A public key of the ledger that you trust, old or new, as text; repeatable. Without any, the folder's own is believed." placeholder:"KEY"`
 	Checkpoint string   `help:"A file with an older checkpoint of this ledger that was kept elsewhere." placeholder:"FILE" type:"path"`
 	Witness    []string `sep:"none" help:"The public key of a witness that you trust, as text; repeatable." placeholder:"KEY"`
 	Threshold  int      `help:"How many of the witnesses must have signed. Default: all." placeholder:"N"`
@@ -40,7 +42,7 @@ Examples:
 }
 
 func (c *ledgerVerifyCommand) Run(s *streams) error {
-	o := ledger.VerifyOptions{Key: c.Key, Witnesses: c.Witness, Threshold: c.Threshold}
+	o := ledger.VerifyOptions{Key: strings.Join(c.Key, "\n"), Witnesses: c.Witness, Threshold: c.Threshold}
 	if c.Checkpoint != "" {
 		text, err := os.ReadFile(c.Checkpoint)
 		if err != nil {
@@ -74,11 +76,22 @@ func (c *ledgerVerifyCommand) Run(s *streams) error {
 }
 
 func verifiedJSON(r *ledger.VerifyReport) any {
+	type change struct {
+		Entry    int64     `json:"entry"`
+		Since    time.Time `json:"since"`
+		Key      string    `json:"key"`
+		Replaced bool      `json:"replaced_without_signature"`
+	}
+	var changes []change
+	for _, k := range r.Changes {
+		changes = append(changes, change{k.Entry, k.Since, k.Key, k.Replaced})
+	}
 	v := struct {
 		Holds        bool      `json:"holds"`
 		Origin       string    `json:"origin"`
 		Key          string    `json:"key"`
 		OwnKey       bool      `json:"key_from_folder"`
+		Changes      []change  `json:"key_changes,omitempty"`
 		Entries      int64     `json:"entries"`
 		First        int64     `json:"first"`
 		DroppedBy    int64     `json:"dropped_by,omitempty"`
@@ -92,7 +105,7 @@ func verifiedJSON(r *ledger.VerifyReport) any {
 		From         time.Time `json:"from"`
 		To           time.Time `json:"to"`
 		Break        string    `json:"break,omitempty"`
-	}{r.Break == nil, r.Origin, r.Key, r.OwnKey, r.Entries, r.First, r.DroppedBy, r.Signed.Size, r.Signed.Root.String(), r.Checkpoints, r.SelfAttested(), r.Witnessed.By, r.Witnessed.Of, r.Witnessed.Checkpoint.Size, r.From, r.To, ""}
+	}{r.Break == nil, r.Origin, r.Key, r.OwnKey, changes, r.Entries, r.First, r.DroppedBy, r.Signed.Size, r.Signed.Root.String(), r.Checkpoints, r.SelfAttested(), r.Witnessed.By, r.Witnessed.Of, r.Witnessed.Checkpoint.Size, r.From, r.To, ""}
 	if r.Break != nil {
 		v.Break = r.Break.String()
 	}

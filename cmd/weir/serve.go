@@ -191,6 +191,7 @@ func (s *server) run(ctx context.Context) error {
 		rooms.Go(func() error { return s.tiles.run(behind) })
 	}
 	front.Go(func() error { s.followPolicy(ctx); return nil })
+	front.Go(func() error { s.followKeys(ctx); return nil })
 	front.Go(func() error {
 		if s.secure {
 			return served(s.http.ServeTLS(s.listen, "", ""))

@@ -18,7 +18,7 @@ import (
 //
 //	ledger/            the log, which may be copied and shown to auditors
 //	subjects.db        which identifier has which pseudonym
-//	keys/ledger.key    signs checkpoints
+//	keys/ledger.key    signs checkpoints; keyring.go says what stands in it
 //	keys/subjects.key  keys the subject directory's hashes
 //	keys/names.key     keys the pseudonyms of staff names
 //
@@ -70,14 +70,16 @@ func createState(dir, node string) (err error) {
 
 // openState opens what createState made, repairing a torn tail of the ledger.
 func openState(dir, node string, logger *slog.Logger) (*state, error) {
-	key, err := readLedgerKey(dir)
+	ring, err := readKeyring(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s holds no state of Weir. If this is the first start, make it with: weir init. If it is not, the ledger is lost: restore it from a copy", dir)
 	}
 	if err != nil {
 		return nil, err
 	}
-	log, err := ledger.Open(filepath.Join(dir, "ledger"), ledger.Options{Key: key, Node: node, Log: logger})
+	o := ring.options()
+	o.Node, o.Log = node, logger
+	log, err := ledger.Open(filepath.Join(dir, "ledger"), o)
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
@@ -104,14 +106,6 @@ func openSubjects(dir string) (*sqlite.Store, *sqlite.Subjects, error) {
 }
 
 func (s *state) close() error { return errors.Join(s.ledger.Close(), s.store.Close()) }
-
-func readLedgerKey(dir string) (ledger.Key, error) {
-	secret, err := os.ReadFile(filepath.Join(dir, "keys/ledger.key"))
-	if err != nil {
-		return ledger.Key{}, err
-	}
-	return ledger.ParseKey(strings.TrimSpace(string(secret)))
-}
 
 func readHexKey(path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
