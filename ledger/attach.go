@@ -207,7 +207,7 @@ func (l *Log) segmentFrames(s segment, from int64, fn func(frame []byte) error) 
 		if err == io.EOF {
 			return nil
 		}
-		if errors.Is(err, errShort) || errors.Is(err, errDamage) {
+		if brokenFrame(err) {
 			return fmt.Errorf("%w: %s, byte %d, entry %d", ErrDamaged, segmentName(s.first), r.at, index)
 		}
 		if err != nil {
@@ -229,6 +229,7 @@ func (l *Log) adopt(frames []byte) error {
 	if err := l.write(&v, frames); err != nil {
 		return err
 	}
+	l.buf = nil // the frames are the caller's
 	at := v.tail.bytes - int64(len(frames))
 	for r := newFrameReader(bytes.NewReader(frames), 0, int64(len(frames))); ; {
 		frame, _, err := r.next()

@@ -115,7 +115,9 @@ func (w *witness) live(t *testing.T, d *memDisk, serial *int) error {
 	if first == nil {
 		proves(t, l.Tree(), d, 2)
 	}
-	l.Close()
+	if err := l.Close(); first == nil {
+		first = err
+	}
 	return first
 }
 

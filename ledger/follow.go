@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -168,18 +167,16 @@ func (r *reader) enter(s segment) error {
 }
 
 func (r *reader) readSegment(ctx context.Context, isLast bool, fn func(int64, *Entry) error) error {
+	r.frames.ahead = r.outside && isLast
 	for {
 		frame, _, err := r.frames.next()
 		if err == io.EOF {
 			return nil
 		}
-		if errors.Is(err, errShort) || errors.Is(err, errDamage) {
-			if r.outside && isLast {
-				synced, lerr := laterGroup(r.f, r.frames.at, r.seg.bytes)
-				if lerr != nil || !synced {
-					return lerr
-				}
-			}
+		if err == errTorn {
+			return nil
+		}
+		if brokenFrame(err) {
 			return fmt.Errorf("%w: %s, byte %d, entry %d", ErrDamaged, segmentName(r.seg.first), r.frames.at, r.next)
 		}
 		if err != nil {

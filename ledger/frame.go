@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -87,19 +88,30 @@ func checkSegmentHeader(b []byte, first int64) bool {
 var (
 	errShort  = errors.New("the last frame is incomplete")
 	errDamage = errors.New("a frame does not hold: its checksum or its head is wrong")
+	// errTorn: the same at the end of the last file, where it may be what a crash
+	// left of the last write, or what is being written just now.
+	errTorn = errors.New("the last write is incomplete")
 )
+
+func brokenFrame(err error) bool { return err == errShort || err == errDamage || err == errTorn }
 
 // A frameReader walks the frames of a file up to limit, which for the file that
 // is being written is where durable data ends.
 type frameReader struct {
 	f     io.ReaderAt
 	limit int64
+	ahead bool   // the file is the last one: zeros written ahead or a torn write may end it
+	torn  int64  // with errTorn: how long what is left of the last write is
 	at    int64  // offset in the file of the next frame
 	buf   []byte // buf[r:w] are the bytes from at on
 	r, w  int
 }
 
 const readSize = 256 << 10
+
+// writeAhead bounds the zeros that stand behind the last frame of the file that is
+// being written.
+const writeAhead = 1 << 20
 
 func newFrameReader(f io.ReaderAt, at, limit int64) *frameReader {
 	return &frameReader{f: f, at: at, limit: limit}
@@ -138,8 +150,31 @@ func (r *frameReader) fill(n int) error {
 
 // next gives the next frame, head and all, valid until the following call. The
 // caller may write into it. At a boundary at the end it gives io.EOF, otherwise
-// errShort or errDamage, and at stays where the trouble begins.
+// errShort, errDamage or errTorn, and at stays where the trouble begins.
 func (r *frameReader) next() (frame []byte, first bool, err error) {
+	frame, first, err = r.read()
+	if !r.ahead || !brokenFrame(err) {
+		return frame, first, err
+	}
+	behind := make([]byte, max(0, r.limit-r.at))
+	k, rerr := r.f.ReadAt(behind, r.at)
+	if rerr != nil && rerr != io.EOF {
+		return nil, false, rerr
+	}
+	switch behind = behind[:k]; {
+	case laterGroup(behind):
+		// What stands before it was whole when it was written. Where somebody
+		// is writing that was perhaps after the frame was read: so once more.
+		r.r, r.w = 0, 0
+		return r.read()
+	case len(bytes.TrimRight(behind, "\x00")) == 0:
+		return nil, false, io.EOF
+	}
+	r.torn = int64(len(bytes.TrimRight(behind, "\x00")))
+	return nil, false, errTorn
+}
+
+func (r *frameReader) read() (frame []byte, first bool, err error) {
 	if err := r.fill(headSize); err != nil {
 		return nil, false, err
 	}
@@ -168,16 +203,10 @@ func (r *frameReader) next() (frame []byte, first bool, err error) {
 	return frame, first, nil
 }
 
-// laterGroup looks behind a broken frame, at offset at, for the start of a
+// laterGroup looks in b, behind a broken frame at its start, for the start of a
 // further group. Where there is one, the broken frame had been synced, and is
 // damage; where there is none, it is what a crash left of the last write.
-func laterGroup(f io.ReaderAt, at, limit int64) (found bool, err error) {
-	b := make([]byte, max(0, limit-at))
-	k, err := f.ReadAt(b, at)
-	if err != nil && err != io.EOF {
-		return false, err
-	}
-	b = b[:k]
+func laterGroup(b []byte) bool {
 	for i := 1; i+headSize <= len(b); i++ {
 		// The four bytes of a head that starts a group begin 0x80 0x00.
 		if b[i+4] != 0x80 || b[i+5] != 0 {
@@ -185,8 +214,8 @@ func laterGroup(f io.ReaderAt, at, limit int64) (found bool, err error) {
 		}
 		n, _, ok := frameLength(b[i:])
 		if ok && i+n <= len(b) && frameHolds(b[i:i+n]) {
-			return true, nil
+			return true
 		}
 	}
-	return false, nil
+	return false
 }

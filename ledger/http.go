@@ -244,7 +244,7 @@ func (t *Tree) bundle(segs []segment, first, at, skip int64, hashes []byte) (b [
 				skip--
 				continue
 			}
-			if errors.Is(err, errShort) || errors.Is(err, errDamage) {
+			if brokenFrame(err) {
 				err = fmt.Errorf("%w: behind entry %d", ErrDamaged, first)
 			}
 			if err == nil {

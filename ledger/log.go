@@ -111,16 +111,20 @@ type Log struct {
 	// Owned by Run, and by Open before it.
 	tree   frontier
 	tail   file      // the last segment
+	length int64     // of that file, with the zeros that were written ahead
 	began  time.Time // when its first entry was written; meaningless while it is empty
-	signed int64     // size of the last checkpoint
-	past   file      // the history file
-	pastAt int64     // its length
 	tiles  *tiles    // the hashes of the tree
 	served int64     // entries in the group before
 	buf    []byte    // the buffer of the group before, to be used again
+	handed int64     // size of the last tree that was given to the signer
 	copier *copier   // nil: the log has no store
 	// A change of keys that Open has found to be recorded and not signed yet.
 	unfinished *turn
+
+	signing sync.Mutex // held while a checkpoint is made and kept; guards what follows
+	signed  int64      // size of the last checkpoint
+	past    file       // the history file
+	pastAt  int64      // its length
 
 	mu      sync.Mutex
 	running bool
@@ -280,7 +284,7 @@ func (l *Log) Close() error {
 	}
 	l.mu.Unlock()
 	l.stop(fmt.Errorf("%w: closed", ErrStopped))
-	return l.closeFiles()
+	return errors.Join(l.trim(l.view.tail.bytes), l.closeFiles())
 }
 
 func (l *Log) closeFiles() error {

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -33,7 +32,7 @@ func (l *Log) recover() error {
 	if err != nil {
 		return err
 	}
-	l.tree, l.last, l.newest, l.signed = from.tree, from.last, head, head.Size
+	l.tree, l.last, l.newest, l.signed, l.handed = from.tree, from.last, head, head.Size, head.Size
 	if from.tree.size == head.Size {
 		l.newest.Time = from.signed
 	}
@@ -310,22 +309,17 @@ func (l *Log) readOn(s segment, at int64, isLast bool, head Checkpoint) (int64, 
 		return 0, fmt.Errorf("%w: %s does not begin as a segment", ErrDamaged, name)
 	}
 	r := newFrameReader(f, at, s.bytes)
+	r.ahead = isLast
 	for {
 		frame, _, err := r.next()
 		if err == io.EOF {
 			return r.at, nil
 		}
-		if errors.Is(err, errShort) || errors.Is(err, errDamage) {
-			synced := !isLast || l.tree.size < head.Size
-			if !synced {
-				if synced, err = laterGroup(f, r.at, s.bytes); err != nil {
-					return 0, err
-				}
-			}
-			if synced {
+		if brokenFrame(err) {
+			if err != errTorn || l.tree.size < head.Size {
 				return 0, fmt.Errorf("%w: %s, byte %d, entry %d", ErrDamaged, name, r.at, l.tree.size)
 			}
-			l.repaired += s.bytes - r.at
+			l.repaired += r.torn
 			return r.at, nil
 		}
 		if err != nil {
@@ -359,13 +353,11 @@ func (l *Log) settle(from, end int64) error {
 	if err != nil {
 		return err
 	}
-	l.tail = f
-	size, err := f.size()
-	if err != nil {
-		return err
-	}
-	if size > end {
-		if err := f.truncate(end); err != nil {
+	l.tail, l.length = f, end
+	// Through a length that it does not have: this one is written, too, even if
+	// the file has it already.
+	for _, length := range []int64{end + 1, end} {
+		if err := f.truncate(length); err != nil {
 			return err
 		}
 	}
@@ -377,10 +369,8 @@ func (l *Log) settle(from, end int64) error {
 			return err
 		}
 	}
-	if size > end || end > from {
-		if err := f.sync(); err != nil {
-			return err
-		}
+	if err := f.sync(); err != nil {
+		return err
 	}
 	if err := l.o.disk.syncDir(l.dir); err != nil {
 		return err

@@ -422,7 +422,7 @@ func TestASilentDropIsFound(t *testing.T) {
 }
 
 // retaining is one life of a log that drops what is old.
-func retaining(t *testing.T, w *witness, d *memDisk, c *clock, serial *int) error {
+func retaining(t *testing.T, w *witness, d *memDisk, c *clock, serial *int) (err error) {
 	o := Options{Key: w.key, SegmentBytes: 900, disk: d, now: c.now}
 	l, err := Open(faultDir, o)
 	if isMissing(err) {
@@ -436,7 +436,11 @@ func retaining(t *testing.T, w *witness, d *memDisk, c *clock, serial *int) erro
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	defer func() {
+		if cerr := l.Close(); err == nil {
+			err = cerr
+		}
+	}()
 	for range 4 {
 		*serial++
 		e := entry(*serial)

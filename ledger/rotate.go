@@ -266,8 +266,14 @@ func (l *Log) finishTurn() error {
 // what the log now is, and the file keys, the moment it is in its place, puts the
 // new one in force. No other checkpoint covers the entry before this one.
 func (l *Log) finish(t *turn) error {
+	l.signing.Lock()
+	defer l.signing.Unlock()
 	before := l.keys()
-	c := Checkpoint{Size: l.tree.size, Root: l.tree.root(), Time: l.o.now().UTC()}
+	s, err := l.snapshot()
+	if err != nil {
+		return fmt.Errorf("change key: %w", err)
+	}
+	c := Checkpoint{Size: s.tree.size, Root: s.tree.root(), Time: l.o.now().UTC()}
 	e, err := Decode(t.entry)
 	if err != nil {
 		return fmt.Errorf("change key: %w", err)
@@ -282,9 +288,6 @@ func (l *Log) finish(t *turn) error {
 	}
 	msg, err := t.to.signWith(c, older)
 	if err != nil {
-		return fmt.Errorf("change key: %w", err)
-	}
-	if err := l.tiles.flush(); err != nil {
 		return fmt.Errorf("change key: %w", err)
 	}
 	tree := l.Tree()
@@ -310,7 +313,7 @@ func (l *Log) finish(t *turn) error {
 		l.o.Others = append(slices.Clone(l.o.Others), t.to)
 	}
 	l.mu.Unlock()
-	if err := l.keep(c, msg); err != nil {
+	if err := l.keep(s, c, msg); err != nil {
 		return err
 	}
 	l.o.Log.Info("ledger: another key is in force", "entry", t.index)

@@ -474,7 +474,7 @@ func TestWitnessesAcrossARotation(t *testing.T) {
 
 // turning is a life in which the key changes: what it recorded, and under which
 // keys, is judged after every fault.
-func turning(d *memDisk, keys []Key, serial *int) error {
+func turning(d *memDisk, keys []Key, serial *int) (err error) {
 	o := Options{Key: keys[0], Others: keys[1:], SegmentBytes: 700, disk: d, now: func() time.Time { return day.Add(time.Duration(*serial) * time.Second) }}
 	l, err := Open(faultDir, o)
 	if isMissing(err) {
@@ -483,7 +483,11 @@ func turning(d *memDisk, keys []Key, serial *int) error {
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	defer func() {
+		if cerr := l.Close(); err == nil {
+			err = cerr
+		}
+	}()
 	work := func() error {
 		*serial++
 		if _, err := l.appendNow(entry(*serial)); err != nil {

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,19 +29,25 @@ func (l *Log) Run(ctx context.Context) (err error) {
 	}
 	defer close(l.ended)
 
+	signing := make(chan snapshot)
+	signed := make(chan error, 1)
+	go func() { signed <- l.signAll(signing) }()
 	tick := time.NewTicker(l.o.CheckpointEvery)
 	defer tick.Stop()
-	for err == nil && ctx.Err() == nil {
+	joined := false
+	for err == nil && !joined && ctx.Err() == nil {
 		select {
 		case <-l.wake:
 			err = l.commit()
 		case <-tick.C:
-			if err = l.checkpoint(); err == nil {
+			if err = l.hand(signing); err == nil {
 				l.copier.flush()
 				err = l.age()
 			}
 		case do := <-l.asked:
 			do()
+		case err = <-signed:
+			joined = true
 		case <-ctx.Done():
 		}
 	}
@@ -51,8 +56,17 @@ func (l *Log) Run(ctx context.Context) (err error) {
 		l.mu.Lock()
 		l.stopped = fmt.Errorf("%w: closed", ErrStopped)
 		l.mu.Unlock()
-		if err = l.commit(); err == nil {
-			err = l.checkpoint()
+		err = l.commit()
+	}
+	close(signing)
+	if !joined {
+		if serr := <-signed; err == nil {
+			err = serr
+		}
+	}
+	if err == nil {
+		if err = l.checkpoint(); err == nil {
+			err = l.trim(l.view.tail.bytes)
 		}
 		if err == nil {
 			l.copier.flush()
@@ -88,8 +102,7 @@ func (l *Log) commit() error {
 	sending := l.copier.send(g)
 	err := sending.wait(l.write(&v, g.buf))
 	if err != nil {
-		err = fmt.Errorf("%w: %w", ErrStopped, err)
-		l.stop(err)
+		err = l.fail(err)
 		g.err = err
 		close(g.done)
 		return err
@@ -111,15 +124,14 @@ func (l *Log) commit() error {
 	v.size, v.grown = l.tree.size, make(chan struct{})
 	l.view = v
 	l.mu.Unlock()
-	if cap(g.buf) <= groupLimit {
-		l.buf = g.buf
+	if cap(l.buf) > groupLimit+writeAhead {
+		l.buf = nil
 	}
 	if g.turn != nil {
 		// Before anything else is signed.
 		g.turn.index += g.first
 		if err := l.finish(g.turn); err != nil {
-			err = fmt.Errorf("%w: %w", ErrStopped, err)
-			l.stop(err)
+			err = l.fail(err)
 			g.err = err
 			close(g.done)
 			return err
@@ -129,9 +141,7 @@ func (l *Log) commit() error {
 	close(grown)
 	if l.tiles.full() {
 		if err := l.tiles.flush(); err != nil {
-			err = fmt.Errorf("%w: %w", ErrStopped, err)
-			l.stop(err)
-			return err
+			return l.fail(err)
 		}
 	}
 	return nil
@@ -152,10 +162,11 @@ func (l *Log) gather() {
 	}
 }
 
-// write appends frames to the last segment, or to a new one where that is full,
-// syncs, and brings v up to that.
+// write appends frames to the last segment, or to a new one where that is
+// full, syncs, and brings v up to that.
 func (l *Log) write(v *view, frames []byte) error {
-	if v.tail.bytes > segmentHeader && v.tail.bytes+int64(len(frames)) > l.o.SegmentBytes {
+	n := int64(len(frames))
+	if v.tail.bytes > segmentHeader && v.tail.bytes+n > l.o.SegmentBytes {
 		if err := l.roll(v); err != nil {
 			return err
 		}
@@ -163,19 +174,58 @@ func (l *Log) write(v *view, frames []byte) error {
 	if v.tail.bytes == segmentHeader {
 		l.began = l.o.now()
 	}
-	if _, err := l.tail.WriteAt(frames, v.tail.bytes); err != nil {
+	end := v.tail.bytes + n
+	b := frames
+	if end > l.length {
+		l.length = end + l.ahead(end, n)
+		b = append(b, make([]byte, l.length-end)...)
+	}
+	l.buf = b
+	if _, err := l.tail.WriteAt(b, v.tail.bytes); err != nil {
 		return fmt.Errorf("write segment: %w", err)
 	}
 	if err := l.tail.sync(); err != nil {
 		return fmt.Errorf("sync segment: %w", err)
 	}
-	v.tail.bytes += int64(len(frames))
+	v.tail.bytes = end
 	return nil
 }
 
-// roll begins the next segment. All of the one before is durable, and before
-// there is a next one its hashes are, too: Open goes on from there.
+// ahead gives how many zeros to write behind a group of n bytes that ends a file
+// at end. The groups that follow overwrite them: then neither the length of the
+// file nor where its blocks lie has changed, and a sync need not wait for the
+// journal of the file system, which is most of what one costs. Large groups gain
+// nothing from that.
+func (l *Log) ahead(end, n int64) int64 {
+	if n > writeAhead/8 {
+		return 0
+	}
+	return max(0, min(writeAhead, 64*n, l.o.SegmentBytes-end))
+}
+
+// trim cuts off the zeros that were written ahead, behind end.
+func (l *Log) trim(end int64) error {
+	if l.length <= end {
+		return nil
+	}
+	l.length = end
+	if err := l.tail.truncate(end); err != nil {
+		return fmt.Errorf("cut segment: %w", err)
+	}
+	return nil
+}
+
+// roll begins the next segment. All of the one before is durable, and before there
+// is a next one its length and its hashes are, too: Open goes on from there.
 func (l *Log) roll(v *view) error {
+	if l.length > v.tail.bytes {
+		if err := l.trim(v.tail.bytes); err != nil {
+			return err
+		}
+		if err := l.tail.sync(); err != nil {
+			return fmt.Errorf("end segment: %w", err)
+		}
+	}
 	if err := l.tiles.sync(); err != nil {
 		return fmt.Errorf("begin segment: %w", err)
 	}
@@ -188,7 +238,7 @@ func (l *Log) roll(v *view) error {
 		f.Close()
 		return fmt.Errorf("end segment: %w", err)
 	}
-	l.tail = f
+	l.tail, l.length = f, segmentHeader
 	if _, err := f.WriteAt(appendSegmentHeader(nil, l.tree.size), 0); err != nil {
 		return fmt.Errorf("begin segment: %w", err)
 	}
@@ -214,86 +264,10 @@ func (l *Log) age() error {
 		return nil
 	}
 	if err := l.roll(&v); err != nil {
-		err = fmt.Errorf("%w: %w", ErrStopped, err)
-		l.stop(err)
-		return err
+		return l.fail(err)
 	}
 	l.mu.Lock()
 	l.view = v
 	l.mu.Unlock()
 	return nil
-}
-
-// checkpoint signs the tree as it is, if it has grown, and keeps the signature.
-// Only durable entries are in the tree. Its error has stopped the log: one that
-// cannot sign what it records would look, at the next start, like one that has
-// signed less than it has.
-func (l *Log) checkpoint() error {
-	if l.tree.size == l.signed {
-		return nil
-	}
-	if err := l.keepCheckpoint(); err != nil {
-		err = fmt.Errorf("%w: %w", ErrStopped, err)
-		l.stop(err)
-		return err
-	}
-	return nil
-}
-
-func (l *Log) keepCheckpoint() error {
-	c := Checkpoint{Size: l.tree.size, Root: l.tree.root(), Time: l.o.now().UTC()}
-	key, older, err := l.signers(c.Time)
-	if err != nil {
-		return err
-	}
-	msg, err := key.signWith(c, older)
-	if err != nil {
-		return err
-	}
-	return l.keep(c, msg)
-}
-
-// keep makes a signed checkpoint durable and shows it.
-func (l *Log) keep(c Checkpoint, msg []byte) error {
-	// Whoever sees the checkpoint finds the hashes that prove what is under it.
-	if err := l.tiles.flush(); err != nil {
-		return err
-	}
-	if err := l.appendHistory(msg); err != nil {
-		return err
-	}
-	l.signed = c.Size
-	// The two that follow can be made again from the history and the
-	// segments: they need to be whole, and not to be durable.
-	if err := replaceFile(l.o.disk, l.path(frontierFile), l.resumeText(c), false); err != nil {
-		return fmt.Errorf("keep frontier: %w", err)
-	}
-	if err := replaceFile(l.o.disk, l.path(checkpointFile), msg, false); err != nil {
-		return fmt.Errorf("publish checkpoint: %w", err)
-	}
-	l.copier.keep(msg)
-	l.mu.Lock()
-	l.newest, l.note = c, msg
-	l.mu.Unlock()
-	return nil
-}
-
-func (l *Log) appendHistory(msg []byte) error {
-	kept := append(bytes.Clone(msg), '\n')
-	if _, err := l.past.WriteAt(kept, l.pastAt); err != nil {
-		return fmt.Errorf("keep checkpoint: %w", err)
-	}
-	if err := l.past.sync(); err != nil {
-		return fmt.Errorf("keep checkpoint: %w", err)
-	}
-	l.pastAt += int64(len(kept))
-	return nil
-}
-
-// resumeText is called by Run only, which alone changes the view.
-func (l *Log) resumeText(c Checkpoint) []byte {
-	l.mu.Lock()
-	v, last := l.view, l.last
-	l.mu.Unlock()
-	return resume{tree: l.tree, segs: append(v.sealed[:len(v.sealed):len(v.sealed)], v.tail), last: last, signed: c.Time}.text()
 }

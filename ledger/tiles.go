@@ -341,7 +341,7 @@ func fillFrom(tree *frontier, t *tiles, f file, s segment) error {
 		if err == io.EOF {
 			return nil
 		}
-		if errors.Is(err, errShort) || errors.Is(err, errDamage) {
+		if brokenFrame(err) {
 			return fmt.Errorf("%w: %s, byte %d, entry %d", ErrDamaged, segmentName(s.first), at, tree.size)
 		}
 		if err != nil {

@@ -499,6 +499,7 @@ func (v *verification) segment(s segment, isLast bool) (bool, error) {
 		return false, nil
 	}
 	r := newFrameReader(f, segmentHeader, s.bytes)
+	r.ahead = isLast
 	for {
 		at := r.at
 		frame, _, err := r.next()
@@ -506,16 +507,13 @@ func (v *verification) segment(s segment, isLast bool) (bool, error) {
 			return true, nil
 		}
 		index := v.tree.size
-		if errors.Is(err, errShort) || errors.Is(err, errDamage) {
-			if isLast && len(v.claims) == 0 {
-				synced, err := laterGroup(f, at, s.bytes)
-				if err != nil {
-					return false, err
-				}
-				if !synced {
-					v.report.Unfinished = s.bytes - at
-					return true, nil
-				}
+		if err == errTorn && len(v.claims) == 0 {
+			v.report.Unfinished = r.torn
+			return true, nil
+		}
+		if brokenFrame(err) {
+			if err == errTorn {
+				err = errDamage // it was signed
 			}
 			v.fail(index, index+1, name, at, err.Error())
 			return false, nil
