@@ -5,13 +5,15 @@
 // second in which each was last taken, in a list ordered by that second. A
 // cursor for each window (hour, day, 30 days) stands at the oldest customer
 // still inside, so that a count is kept, never recomputed, and a charge costs a
-// few look-ups whatever has been taken before.
+// few look-ups whatever has been taken before. A party that takes more than some
+// 8,000 is counted by the minute, in less memory.
 //
 // It guarantees the hard bound: Charge takes from all parties of a segment or
 // from none, under one lock, and never lets the distinct customers of any party,
 // lane and window pass the limit that it was given, at any concurrency and
 // whatever the clock does. Time only moves forward in a Meter; it counts whole
-// seconds and lets a customer go from a window a second late, never early.
+// seconds, of large parties minutes, and lets a customer go from a window up to
+// one of those late, never early.
 //
 // It does no I/O and remembers nothing across restarts: whoever owns it puts
 // back what the ledger says (Restore). It gives nothing back after a charge: if
@@ -59,10 +61,11 @@ type Meter struct {
 	tallies map[key]*tally // guarded by mu
 	names   interned       // guarded by mu
 	now     uint32         // guarded by mu; latest second seen
+	exact   int            // how many customers a tally holds by the second
 
 	// Scratch of one call, guarded by mu.
-	lines []*tally // for each account and lane
-	ids   []uint32 // for each demand of a segment
+	lines []*tally   // for each account and lane
+	who   []customer // for each demand of a segment
 }
 
 type key struct {
@@ -72,8 +75,11 @@ type key struct {
 
 // New gives an empty Meter.
 func New() *Meter {
-	return &Meter{tallies: map[key]*tally{}, names: newInterned()}
+	return &Meter{tallies: map[key]*tally{}, names: newInterned(), exact: maxExact}
 }
+
+// maxExact is how many customers a tally holds by the second.
+const maxExact = 1 << 13
 
 // epoch is the second from which a Meter counts, so that 32 bits last until 2156.
 const epoch = 1577836800 // 2020-01-01T00:00:00Z
@@ -111,11 +117,8 @@ func (m *Meter) Charge(now time.Time, accounts []weir.Account, segments [][]Dema
 			return i, over
 		}
 		for k, d := range demands {
-			if m.ids[k] == none {
-				m.ids[k] = m.names.intern(d.Subject)
-			}
 			for a := range accounts {
-				m.take(at, a, accounts[a].Party, m.ids[k], d.Lanes)
+				m.take(at, a, accounts[a].Party, &m.who[k], d)
 			}
 		}
 	}
@@ -145,14 +148,18 @@ func (m *Meter) line(a int, lane weir.Lane) **tally {
 	return &m.lines[a*int(weir.NumLanes)+int(lane)]
 }
 
-// look looks up the tallies of account a, once for the whole call, and drops what
-// has left them. That comes before customers get their numbers: a number whose
-// last tally drops it is given to somebody else.
+// look looks up the tallies of account a, once for the whole call, drops what has
+// left them, and makes crowds of those that have grown large. That comes before
+// customers get their numbers: a number whose last tally drops it is given to
+// somebody else.
 func (m *Meter) look(at uint32, a int, party weir.Party, lanes weir.Lanes) {
 	for lane := range weir.NumLanes {
 		if lanes.Has(lane) {
 			if t := m.tallies[key{party, lane}]; t != nil {
 				t.expire(at, &m.names)
+				if t.crowd == nil && t.used >= m.exact {
+					t.join(at, &m.names)
+				}
 				*m.line(a, lane) = t
 			}
 		}
@@ -161,9 +168,9 @@ func (m *Meter) look(at uint32, a int, party weir.Party, lanes weir.Lanes) {
 
 // find gives the customers of a segment their numbers; none for those not known.
 func (m *Meter) find(demands []Demand) {
-	m.ids = m.ids[:0]
+	m.who = m.who[:0]
 	for _, d := range demands {
-		m.ids = append(m.ids, m.names.find(d.Subject))
+		m.who = append(m.who, customer{m.names.find(d.Subject), printOf(d.Subject)})
 	}
 }
 
@@ -182,19 +189,20 @@ func (m *Meter) affordable(at uint32, accounts []weir.Account, demands []Demand)
 				if !d.Lanes.Has(lane) {
 					continue
 				}
-				last, known := uint32(0), false
+				var in [weir.NumWindows]place
+				var counts [weir.NumWindows]int
 				if t != nil {
-					last, known = t.last(m.ids[k])
+					in, counts = t.has(m.who[k], at), *t.taken()
 				}
 				for w := range weir.NumWindows {
-					if limit[w] == weir.Unbounded || known && inside(last, at, w) {
+					taken := counts[w]
+					// Whoever is in the window costs nothing. So does who may just have left
+					// a crowd's and is counted still, unless more are counted than may be:
+					// a tally that becomes a crowd takes some back in.
+					if limit[w] == weir.Unbounded || in[w] == within || in[w] == leaving && taken <= limit[w] {
 						continue
 					}
 					fresh[w]++
-					taken := 0
-					if t != nil {
-						taken = t.counts[w]
-					}
 					if taken+fresh[w] > max(limit[w], 0) {
 						return m.over(at, accounts[a].Party, lane, w, limit[w], t)
 					}
@@ -207,16 +215,18 @@ func (m *Meter) affordable(at uint32, accounts []weir.Account, demands []Demand)
 
 func (m *Meter) over(at uint32, p weir.Party, lane weir.Lane, w weir.Window, limit int, t *tally) *Over {
 	o := &Over{Party: p, Lane: lane, Window: w, Limit: limit}
-	if limit > 0 && t != nil && t.cursors[w] != none {
-		o.Free = time.Duration(t.entries[t.cursors[w]].at+seconds[w]+1-at) * time.Second
+	if limit > 0 && t != nil {
+		if free := t.leaves(w); free > at {
+			o.Free = time.Duration(free-at) * time.Second
+		}
 	}
 	return o
 }
 
-// take puts the customer id into the tallies of account a, now.
-func (m *Meter) take(at uint32, a int, party weir.Party, id uint32, lanes weir.Lanes) {
+// take puts a customer into the tallies of account a, now.
+func (m *Meter) take(at uint32, a int, party weir.Party, c *customer, d Demand) {
 	for lane := range weir.NumLanes {
-		if !lanes.Has(lane) {
+		if !d.Lanes.Has(lane) {
 			continue
 		}
 		t := m.line(a, lane)
@@ -227,7 +237,10 @@ func (m *Meter) take(at uint32, a int, party weir.Party, id uint32, lanes weir.L
 			*t = newTally()
 			m.tallies[key{party, lane}] = *t
 		}
-		(*t).touch(id, at, &m.names)
+		if c.id == none && (*t).crowd == nil {
+			c.id = m.names.intern(d.Subject)
+		}
+		(*t).touch(*c, at, &m.names)
 	}
 }
 
@@ -241,10 +254,10 @@ func (m *Meter) Restore(at time.Time, parties []weir.Party, demands []Demand) {
 	for a, p := range parties {
 		m.look(second, a, p, used(demands))
 	}
-	for _, d := range demands {
-		id := m.names.intern(d.Subject)
+	m.find(demands)
+	for k, d := range demands {
 		for a, p := range parties {
-			m.take(second, a, p, id, d.Lanes)
+			m.take(second, a, p, &m.who[k], d)
 		}
 	}
 }
@@ -260,15 +273,7 @@ func (m *Meter) Usage(now time.Time, party weir.Party, lane weir.Lane, ahead tim
 		return u
 	}
 	t.expire(at, &m.names)
-	then := at + uint32(ahead/time.Second)
-	for w := range weir.NumWindows {
-		u.Taken[w] = t.counts[w]
-		u.Staying[w] = t.counts[w]
-		for i := t.cursors[w]; i != none && !inside(t.entries[i].at, then, w); i = t.entries[i].next {
-			u.Staying[w]--
-		}
-	}
-	return u
+	return Usage{Taken: *t.taken(), Staying: t.staying(at + uint32(ahead/time.Second))}
 }
 
 // Parties lists whoever has something in its tallies, in no order.

@@ -203,6 +203,101 @@ func TestAgainstModel(t *testing.T) {
 	})
 }
 
+// TestCrowdAgainstModel: what is counted by the minute is never less than the
+// obvious implementation counts, and never more than it would with windows a
+// minute longer.
+func TestCrowdAgainstModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m, ref := New(), model{map[key]map[weir.Subject]time.Time{}}
+		m.exact = rapid.IntRange(0, 4).Draw(t, "exact")
+		limit := rapid.IntRange(1, 12).Draw(t, "limit")
+		a := []weir.Account{account(weir.ByRole, "r", limit, 2*limit, 3*limit)}
+		k := key{a[0].Party, weir.Clear}
+		ref.taken[k] = map[weir.Subject]time.Time{}
+		within := func(now time.Time, w weir.Window, longer time.Duration) (n int) {
+			for _, at := range ref.taken[k] {
+				if now.Sub(at) <= w.Duration()+longer {
+					n++
+				}
+			}
+			return n
+		}
+		now := start
+		for range rapid.IntRange(1, 80).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.SampledFrom([]int{0, 1, 29, 60, 600, 3540, 3600, 86400, 700000, 1500000, 2592000, 3932160, 6000000}).Draw(t, "wait")) * time.Second)
+			c := rapid.IntRange(0, 30).Draw(t, "customer")
+			allowed, mustFit := true, true
+			for w := range weir.NumWindows {
+				at, known := ref.taken[k][subject(c)]
+				if (!known || now.Sub(at) > w.Duration()) && within(now, w, 0)+1 > a[0].Budgets[weir.Clear][w] {
+					allowed = false
+				}
+				if (!known || now.Sub(at) > w.Duration()) && within(now, w, time.Minute)+1 > a[0].Budgets[weir.Clear][w] {
+					mustFit = false
+				}
+			}
+			fit, over := m.Charge(now, a, [][]Demand{demand(weir.Clear, c)})
+			// While a party becomes a crowd, some of those who have just left are counted
+			// again, and more may be refused.
+			if fit == 1 && !allowed || fit == 0 && mustFit && m.exact == 0 {
+				t.Fatalf("customer %d at %v: fit %d (%+v)", c, now.Sub(start), fit, over)
+			}
+			if over != nil && over.Free > 0 {
+				// Waiting as long as it says does help.
+				if n := m.Usage(now.Add(over.Free), a[0].Party, weir.Clear, 0).Taken[over.Window]; m.exact == 0 && n >= over.Limit {
+					t.Fatalf("after %v there are still %d in %v", over.Free, n, over.Window)
+				}
+				now = now.Add(over.Free)
+			}
+			if fit == 1 {
+				ref.taken[k][subject(c)] = now
+			}
+			u := m.Usage(now, a[0].Party, weir.Clear, time.Hour)
+			for w := range weir.NumWindows {
+				if n := u.Taken[w]; n < within(now, w, 0) || n > within(now, w, time.Minute) {
+					t.Fatalf("%v: counted %d, want %d to %d", w, n, within(now, w, 0), within(now, w, time.Minute))
+				}
+				later := now.Add(time.Hour)
+				most := min(within(later, w, time.Minute), u.Taken[w])
+				if n := u.Staying[w]; n < within(later, w, 0) || n > most {
+					t.Fatalf("%v: %d staying, want %d to %d", w, n, within(later, w, 0), most)
+				}
+			}
+		}
+	})
+}
+
+// TestJoin: a party that becomes a crowd keeps its counts, and leaves the numbers
+// of its customers to the others.
+func TestJoin(t *testing.T) {
+	m := New()
+	m.exact = 100
+	large, small := account(weir.ByRole, "r", 1000, 1000, 1000), account(weir.ByPrincipal, "p", 1000, 1000, 1000)
+	for i := range 300 {
+		who := []weir.Account{large}
+		if i%10 == 0 {
+			who = append(who, small)
+		}
+		at := start.Add(time.Duration(i) * time.Minute)
+		if fit, _ := m.Charge(at, who, [][]Demand{demand(weir.Clear, i, i+1), demand(weir.Clear, i)}); fit != 2 {
+			t.Fatalf("customer %d: fit %d", i, fit)
+		}
+		if n := m.Usage(at, large.Party, weir.Clear, 0).Taken; n[weir.Day] != i+2 || n[weir.Hour] < min(i+2, 62) || n[weir.Hour] > min(i+2, 63) {
+			t.Fatalf("after %d: %v", i, n)
+		}
+	}
+	if n := m.Usage(start.Add(5*time.Hour), small.Party, weir.Clear, 0).Taken[weir.Month]; n != 60 {
+		t.Errorf("the small party has %d", n)
+	}
+	if len(m.names.ids) != 60 {
+		t.Errorf("%d customers have numbers", len(m.names.ids))
+	}
+	m.Sweep(start.Add(32 * 24 * time.Hour))
+	if len(m.Parties()) != 0 || len(m.names.ids) != 0 {
+		t.Errorf("%d parties and %d customers kept", len(m.Parties()), len(m.names.ids))
+	}
+}
+
 // TestClockNeverRunsBack: neither a clock set back nor one far ahead opens a window.
 func TestClockNeverRunsBack(t *testing.T) {
 	m := New()
@@ -281,6 +376,29 @@ func BenchmarkCharge(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkCrowd is the cost of charging one customer to a service that takes a
+// million, and the memory of its window.
+func BenchmarkCrowd(b *testing.B) {
+	const customers = 1_000_000
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	m, as := New(), benchAccounts(1)
+	for i := range customers {
+		m.Restore(start.Add(time.Duration(i)*time.Millisecond), []weir.Party{as[0].Party}, demand(weir.Clear, i))
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	batch := [][]Demand{demand(weir.Clear, 0)}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		batch[0][0].Subject = subject(i * 7919 % customers)
+		m.Charge(start.Add(time.Hour+time.Duration(i)*time.Millisecond), as, batch)
+	}
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/1e6, "MB")
+	runtime.KeepAlive(m)
 }
 
 // BenchmarkMemory reports the bytes that a principal with 200 customers costs.

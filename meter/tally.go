@@ -12,34 +12,44 @@ func inside(last, at uint32, w weir.Window) bool { return at-last <= seconds[w] 
 
 const none = ^uint32(0)
 
-// entry is one customer in a tally: a node of the list ordered by time.
-type entry struct {
-	id         uint32 // the customer's number in interned
-	at         uint32 // the second in which it was last taken
-	prev, next uint32 // neighbours in the list, older and newer; none at the ends. next also links free entries
+// A customer is one of a call's, as tallies know it.
+type customer struct {
+	id    uint32 // its number in interned; none: no tally that is exact holds it
+	print uint64 // see printOf
 }
 
-// tally is what one party has taken in one lane. The Meter's lock guards it.
+// An event is that a customer was taken.
+type event struct {
+	id uint32 // the customer's number in interned; none: it was taken again since
+	at uint32 // the second
+}
+
+// A tally is what one party has taken in one lane. The Meter's lock guards it.
+//
+// It holds an event for each customer, in the order of time, and a cursor for each
+// window at the oldest that is still inside. Who is taken again gets a new event at
+// the end; the one before becomes void, and is squeezed out when there is no room.
 type tally struct {
-	entries []entry
-	index   []uint32 // open addressing, linear probing: position in entries + 1; 0: free
-	used    int      // entries in use
-	free    uint32   // first unused entry; none
-	oldest  uint32
-	newest  uint32
-	cursors [weir.NumWindows]uint32 // the oldest entry inside each window; none
+	events  []event
+	index   []uint32             // open addressing, linear probing: position in events + 1; 0: free
+	used    int                  // events that are not void
+	cursors [weir.NumWindows]int // positions: what comes before has left the window, or is void
 	counts  [weir.NumWindows]int
+	crowd   *crowd // not nil: it has become too many for all of that
 }
 
-func newTally() *tally {
-	t := &tally{free: none, oldest: none, newest: none, index: make([]uint32, 4)}
-	for w := range t.cursors {
-		t.cursors[w] = none
+func newTally() *tally { return &tally{index: make([]uint32, 4)} }
+
+// len is how many customers are in it.
+func (t *tally) len() int { return t.taken()[weir.Month] }
+
+// taken gives how many customers are in each window.
+func (t *tally) taken() *[weir.NumWindows]int {
+	if t.crowd != nil {
+		return &t.crowd.counts
 	}
-	return t
+	return &t.counts
 }
-
-func (t *tally) len() int { return t.used }
 
 // home is where the search for id begins: Fibonacci hashing (Knuth, The Art of
 // Computer Programming, vol. 3, section 6.4), since ids are small and in order.
@@ -49,118 +59,159 @@ func (t *tally) home(id uint32) uint32 { return (id * 2654435769) >> 7 & uint32(
 func (t *tally) slot(id uint32) uint32 {
 	mask := uint32(len(t.index) - 1)
 	for i := t.home(id); ; i = (i + 1) & mask {
-		if p := t.index[i]; p == 0 || t.entries[p-1].id == id {
+		if p := t.index[i]; p == 0 || t.events[p-1].id == id {
 			return i
 		}
 	}
 }
 
-// last gives the second in which the customer was last taken.
-func (t *tally) last(id uint32) (at uint32, known bool) {
-	if id == none {
-		return 0, false
+// A place says whether a customer is in a window.
+type place uint8
+
+const (
+	outside place = iota
+	leaving       // counted in it, and perhaps outside: a crowd cannot tell
+	within
+)
+
+// has says where the customer is at second at. expire(at) came before.
+func (t *tally) has(c customer, at uint32) (in [weir.NumWindows]place) {
+	if t.crowd != nil {
+		return t.crowd.has(c.print, at)
 	}
-	if p := t.index[t.slot(id)]; p != 0 {
-		return t.entries[p-1].at, true
+	if c.id == none {
+		return in
 	}
-	return 0, false
+	if p := t.index[t.slot(c.id)]; p != 0 {
+		for w := range in {
+			if int(p-1) >= t.cursors[w] {
+				in[w] = within
+			}
+		}
+	}
+	return in
 }
 
 // touch records that the customer was taken now. at is not before any earlier
 // one, and expire(at) came before.
-func (t *tally) touch(id, at uint32, names *interned) {
-	s := t.slot(id)
-	p := t.index[s]
-	if p == 0 {
-		i := t.add(id, at, s)
-		names.hold(id)
-		t.append(i)
-		for w := range t.counts {
-			t.counts[w]++
-			if t.cursors[w] == none {
-				t.cursors[w] = i
-			}
-		}
+func (t *tally) touch(c customer, at uint32, names *interned) {
+	if t.crowd != nil {
+		t.crowd.touch(c.print, at)
 		return
 	}
-	i := p - 1
-	e := &t.entries[i]
-	for w := range weir.NumWindows {
-		if !inside(e.at, at, w) {
-			t.counts[w]++ // it comes back into the window
-		} else if t.cursors[w] == i {
-			t.cursors[w] = e.next
-		}
+	if len(t.events) == cap(t.events) {
+		t.room()
 	}
-	t.unlink(i)
-	e.at = at
-	t.append(i)
-	for w := range t.cursors {
-		if t.cursors[w] == none {
-			t.cursors[w] = i
+	s := t.slot(c.id)
+	if p := t.index[s]; p == 0 {
+		t.used++
+		names.hold(c.id)
+		for w := range t.counts {
+			t.counts[w]++
 		}
+	} else {
+		e := &t.events[p-1]
+		if e.at == at {
+			return
+		}
+		for w := range t.counts {
+			if int(p-1) < t.cursors[w] {
+				t.counts[w]++ // it comes back into the window
+			}
+		}
+		e.id = none
+	}
+	t.events = append(t.events, event{c.id, at})
+	t.index[s] = uint32(len(t.events))
+	if t.used*8 > len(t.index)*7 { // probing stays short up to a load of 7/8
+		t.rehash(2 * len(t.index))
 	}
 }
 
 // expire moves the cursors on to second at and drops what left the last window.
 func (t *tally) expire(at uint32, names *interned) {
-	for w := range weir.NumWindows {
-		for t.cursors[w] != none && !inside(t.entries[t.cursors[w]].at, at, w) {
-			t.counts[w]--
-			t.cursors[w] = t.entries[t.cursors[w]].next
-		}
+	if t.crowd != nil {
+		t.crowd.expire(at)
+		return
 	}
-	for t.oldest != none && !inside(t.entries[t.oldest].at, at, weir.Month) {
-		i := t.oldest
-		t.unlink(i)
-		t.remove(i)
-		names.drop(t.entries[i].id)
-		t.entries[i].next = t.free
-		t.free = i
-		t.used--
+	for w := range weir.NumWindows {
+		i := t.cursors[w]
+		for ; i < len(t.events); i++ {
+			e := &t.events[i]
+			if e.id == none {
+				continue
+			}
+			if inside(e.at, at, w) {
+				break
+			}
+			t.counts[w]--
+			if w == weir.Month {
+				t.remove(e.id)
+				names.drop(e.id)
+				e.id = none
+				t.used--
+			}
+		}
+		t.cursors[w] = i
 	}
 }
 
-// add stores a new entry at index place s and returns its position.
-func (t *tally) add(id, at, s uint32) uint32 {
-	i := t.free
-	if i != none {
-		t.free = t.entries[i].next
-	} else {
-		if len(t.entries) == cap(t.entries) { // grow by a quarter: most tallies are small and many
-			grown := make([]entry, len(t.entries), len(t.entries)+len(t.entries)/4+2)
-			copy(grown, t.entries)
-			t.entries = grown
+// room makes place for another event: by squeezing out the void ones, if they are
+// many, else by growing by a quarter, since most tallies are small and many.
+func (t *tally) room() {
+	if void := len(t.events) - t.used; void <= len(t.events)/4 {
+		grown := make([]event, len(t.events), len(t.events)+len(t.events)/4+2)
+		copy(grown, t.events)
+		t.events = grown
+		return
+	}
+	n, before := 0, t.cursors
+	for w := range t.cursors {
+		if before[w] == len(t.events) {
+			t.cursors[w] = t.used
 		}
-		i = uint32(len(t.entries))
-		t.entries = append(t.entries, entry{})
 	}
-	t.entries[i] = entry{id: id, at: at, prev: none, next: none}
-	t.index[s] = i + 1
-	t.used++
-	if t.used*8 > len(t.index)*7 { // probing stays short up to a load of 7/8
-		t.rehash(2 * len(t.index))
+	for i, e := range t.events {
+		for w := range t.cursors {
+			if before[w] == i {
+				t.cursors[w] = n
+			}
+		}
+		if e.id != none {
+			t.events[n] = e
+			n++
+		}
 	}
-	return i
+	t.events = t.events[:n]
+	t.rehash(len(t.index))
 }
 
 func (t *tally) rehash(size int) {
-	old := t.index
-	t.index = make([]uint32, size)
-	for _, p := range old {
-		if p != 0 {
-			t.index[t.slot(t.entries[p-1].id)] = p
+	if size == len(t.index) {
+		clear(t.index)
+	} else {
+		t.index = make([]uint32, size)
+	}
+	mask := uint32(size - 1)
+	for p, e := range t.events {
+		if e.id == none {
+			continue
 		}
+		i := t.home(e.id)
+		for t.index[i] != 0 {
+			i = (i + 1) & mask
+		}
+		t.index[i] = uint32(p + 1)
 	}
 }
 
-// remove takes entry i out of the index by backward shift (Knuth, vol. 3,
+// remove takes a customer out of the index by backward shift (Knuth, vol. 3,
 // section 6.4, algorithm R), so that no tombstones pile up.
-func (t *tally) remove(i uint32) {
+func (t *tally) remove(id uint32) {
 	mask := uint32(len(t.index) - 1)
-	hole := t.slot(t.entries[i].id)
+	hole := t.slot(id)
 	for j := (hole + 1) & mask; t.index[j] != 0; j = (j + 1) & mask {
-		home := t.home(t.entries[t.index[j]-1].id)
+		home := t.home(t.events[t.index[j]-1].id)
 		if (j-home)&mask >= (j-hole)&mask {
 			t.index[hole] = t.index[j]
 			hole = j
@@ -169,31 +220,55 @@ func (t *tally) remove(i uint32) {
 	t.index[hole] = 0
 }
 
-func (t *tally) append(i uint32) {
-	t.entries[i].prev, t.entries[i].next = t.newest, none
-	if t.newest != none {
-		t.entries[t.newest].next = i
-	} else {
-		t.oldest = i
+// staying gives how many of the customers will still be in each window at second
+// then.
+func (t *tally) staying(then uint32) (n [weir.NumWindows]int) {
+	if t.crowd != nil {
+		return t.crowd.staying(then)
 	}
-	t.newest = i
+	n = t.counts
+	for w := range weir.NumWindows {
+		for i := t.cursors[w]; i < len(t.events); i++ {
+			if e := t.events[i]; e.id != none {
+				if inside(e.at, then, w) {
+					break
+				}
+				n[w]--
+			}
+		}
+	}
+	return n
 }
 
-func (t *tally) unlink(i uint32) {
-	e := t.entries[i]
-	if e.prev != none {
-		t.entries[e.prev].next = e.next
-	} else {
-		t.oldest = e.next
+// leaves gives the second in which the oldest customer leaves the window; 0 where
+// there is none in it.
+func (t *tally) leaves(w weir.Window) uint32 {
+	if t.crowd != nil {
+		return t.crowd.leaves(w)
 	}
-	if e.next != none {
-		t.entries[e.next].prev = e.prev
-	} else {
-		t.newest = e.prev
+	for _, e := range t.events[t.cursors[w]:] {
+		if e.id != none {
+			return e.at + seconds[w] + 1
+		}
 	}
+	return 0
 }
 
-// interned numbers the customers that are in any tally, so that a tally holds
+// join makes a crowd of the tally.
+func (t *tally) join(at uint32, names *interned) {
+	c := newCrowd(t.used)
+	for _, e := range t.events {
+		if e.id != none {
+			c.expire(e.at)
+			c.touch(printOf(names.subjects[e.id]), e.at)
+			names.drop(e.id)
+		}
+	}
+	c.expire(at)
+	*t = tally{crowd: c}
+}
+
+// interned numbers the customers that are in any exact tally, so that a tally holds
 // four bytes of each instead of sixteen. The Meter's lock guards it.
 type interned struct {
 	ids      map[weir.Subject]uint32
