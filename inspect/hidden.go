@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -122,15 +123,10 @@ func (w *walk) coded(t []byte, lo, hi, p int) int {
 		w.r.Unread += b - a
 		return end
 	}
-	w.buf, w.back = w.buf[:0], w.back[:0]
-	for i := a; i+1 < b; i += 4 {
-		var q [4]int8
-		n := copy4(&q, t[i:min(i+4, b)])
-		bytes := [3]byte{byte(q[0])<<2 | byte(q[1])>>4, byte(q[1])<<4 | byte(q[2])>>2, byte(q[2])<<6 | byte(q[3])}
-		for k := range n - 1 {
-			w.buf, w.back = append(w.buf, bytes[k]), append(w.back, int32(i+k))
-		}
+	if !begunText(t[a : a+codedMin]) {
+		return 0
 	}
+	w.decode(t[a:b], a)
 	if !utf8.Valid(w.buf) {
 		return 0
 	}
@@ -179,11 +175,58 @@ var sextets = func() (s [256]int8) {
 	return s
 }()
 
-func copy4(q *[4]int8, t []byte) int {
-	for i, c := range t {
-		q[i] = sextets[c]
+// decode undoes the base64 v, which stands at a, into w.buf and w.back.
+func (w *walk) decode(v []byte, a int) {
+	w.buf, w.back = slices.Grow(w.buf[:0], len(v)), slices.Grow(w.back[:0], len(v)+1)
+	buf, back, n := w.buf[:len(v)], w.back[:len(v)+1], 0
+	for ; len(v) >= 4; v = v[4:] {
+		q := quartet(v)
+		to := buf[n : n+3 : n+3]
+		to[0], to[1], to[2] = byte(q>>16), byte(q>>8), byte(q)
+		at := back[n : n+3 : n+3]
+		at[0], at[1], at[2] = int32(a), int32(a+1), int32(a+2)
+		n, a = n+3, a+4
 	}
-	return len(t)
+	if len(v) > 1 {
+		last := [4]byte{'A', 'A', 'A', 'A'} // zeros
+		copy(last[:], v)
+		q := quartet(last[:])
+		buf[n], back[n] = byte(q>>16), int32(a)
+		if n++; len(v) > 2 {
+			buf[n], back[n] = byte(q>>8), int32(a+1)
+			n++
+		}
+	}
+	w.buf, w.back = buf[:n], back[:n]
+}
+
+// quartet gives the 24 bits that the first four characters of v stand for.
+func quartet(v []byte) uint32 {
+	_ = v[3]
+	return uint32(sextets[v[0]])<<18 | uint32(sextets[v[1]])<<12 | uint32(sextets[v[2]])<<6 | uint32(sextets[v[3]])
+}
+
+// begunText reports whether the base64 v, a multiple of four characters, can be the
+// beginning of text in UTF-8: most of what is hexadecimal cannot.
+func begunText(v []byte) bool {
+	var buf [codedMin / 4 * 3]byte
+	n, high := 0, uint32(0)
+	for ; len(v) > 0; v = v[4:] {
+		q := quartet(v)
+		buf[n], buf[n+1], buf[n+2] = byte(q>>16), byte(q>>8), byte(q)
+		n, high = n+3, high|q&0x808080
+	}
+	if high == 0 {
+		return true
+	}
+	for i := 0; i < len(buf); {
+		r, n := utf8.DecodeRune(buf[i:])
+		if r == utf8.RuneError && n == 1 {
+			return !utf8.FullRune(buf[i:])
+		}
+		i += n
+	}
+	return true
 }
 
 // printable reports whether the first characters of the base64 t[a:b] stand for
@@ -193,7 +236,7 @@ func printable(t []byte, a, b int) bool {
 		return false
 	}
 	for i := a; i < a+codedMin; i += 4 {
-		q := uint32(sextets[t[i]])<<18 | uint32(sextets[t[i+1]])<<12 | uint32(sextets[t[i+2]])<<6 | uint32(sextets[t[i+3]])
+		q := quartet(t[i:])
 		for _, c := range [3]byte{byte(q >> 16), byte(q >> 8), byte(q)} {
 			if c < ' ' && c != '\n' && c != '\t' && c != '\r' || c == 0x7f {
 				return false
