@@ -16,14 +16,28 @@ type reader struct {
 	base    int // frames that the segment did not open
 	subject []string
 
-	top     *frame // the innermost
-	slashed int    // there is no backslash from here to the end of the block
-	next    int    // where to go on: what comes before has been read
+	top  *frame // the innermost
+	next int    // where to go on: what comes before has been read
 
 	// The string that was looked at last, so that one with many triggers is
 	// measured once.
 	str, strEnd int
 	strEscaped  bool
+}
+
+// A tape says where a batch of blocks has to be looked at.
+type tape struct {
+	at    [batchBytes + 8]uint16 // in the batch, in order
+	in    [batch]uint64          // in strings
+	token [batch]uint64          // sets off the search for base64 and nothing else
+	quote [1 + batch]uint64      // begins or ends a string; the first word is of the block before
+	slash [1 + batch]uint64      // backslashes, likewise
+
+	off    int    // where the batch begins
+	blocks int    // how many it has
+	escape uint64 // its first byte is escaped
+	open   uint64 // it begins in a string: all bits
+	q1, q2 int    // the last quote before it, and the one before that; -1: none
 }
 
 // json reads t, a whole value or a piece of a document under path.
@@ -70,131 +84,177 @@ func (w *walk) json(t []byte, path []string, piece bool, subject []string) error
 	return nil
 }
 
-// run reads the segment block by block and stops at braces, at colons outside
+// run reads the segment batch by batch and stops at braces, at colons outside
 // strings, and at triggers.
 func (r *reader) run() bool {
-	t := r.t
 	if !r.lone() {
 		return false
 	}
-	s := &r.outer // undoing a string marks others, so this is apart
-	s.begin()
-	var escape, open uint64 // carried over: the first byte is escaped; we are in a string (all bits)
-	q1, q2 := -1, -1        // the last quote and the one before, of the blocks before
-	for off, k := 0, batch; off < len(t); off, k = off+64, k+1 {
-		if k == batch {
-			s.mark(t, off)
-			k = 0
+	tp := &r.tape
+	tp.quote[0], tp.slash[0], tp.escape, tp.open, tp.q1, tp.q2 = 0, 0, 0, 0, -1, -1
+	r.outer.begin()
+	for tp.off = 0; tp.off < len(r.t); tp.off += batchBytes {
+		n := r.record()
+		if n < 0 {
+			return false
 		}
-		quote, in := s.quote[k], s.parity[k]
-		trig := s.trig[k] | s.sign[k] | s.anchor[k]
-		if s.slash[k]|escape != 0 {
-			r.slashed = off + 64
-			esc := escaped(s.slash[k], &escape)
-			quote &^= esc
-			trig |= s.slash[k] &^ esc
-			in = inside(quote)
-		}
-		in ^= open
-		open = uint64(int64(in) >> 63)
-		if high := s.high[k]; high != 0 {
-			trig |= wide(t, off, high)
-		}
-		token := s.token[k] &^ trig // and nothing else
-		trig |= token
-		// Outside strings no JSON has these, but for a + in an exponent: what follows
-		// is no JSON, and would pass unread.
-		for x := s.sign[k] &^ in; x != 0; x &= x - 1 {
-			if p := off + bits.TrailingZeros64(x); t[p] != '+' || p == 0 || t[p-1]|0x20 != 'e' {
-				return false
-			}
-		}
-		keys := s.colon[k] &^ in
-		braces := s.brace[k] &^ in
-		ev := keys | braces | trig&in | s.bare[k]&^in
-		if r.next > off {
-			if r.next-off >= 64 {
-				ev = 0
-			} else {
-				ev &= ^uint64(0) << (r.next - off)
-			}
-		}
-		for ev != 0 {
-			bit := ev & -ev
-			p := off + bits.TrailingZeros64(ev)
-			ev ^= bit
+		for _, at := range tp.at[:n] {
+			p := tp.off + int(at)
 			if p < r.next {
 				continue
 			}
-			switch {
-			case keys&bit != 0:
-				b, a := q1, q2
-				if q := quote & (bit - 1); q != 0 {
-					k := 63 - bits.LeadingZeros64(q)
-					b, a = off+k, q1
-					if q &^= 1 << k; q != 0 {
-						a = off + 63 - bits.LeadingZeros64(q)
-					}
-				}
-				if a < 0 || !r.key(a+1, b, p+1) {
+			if tp.in[at>>6]>>(at&63)&1 != 0 {
+				if !r.triggered(p) {
 					return false
 				}
-			case braces&bit != 0:
-				ok := false
-				switch t[p] {
-				case '{', '[':
-					ok = r.open(p)
-				case '}', ']':
-					ok = r.close(p)
-				}
-				if !ok {
-					return false
-				}
-			case in&bit == 0:
+				continue
+			}
+			ok := true
+			switch r.t[p] {
+			case ':':
+				ok = r.key(p)
+			case '{', '[':
+				ok = r.open(p)
+			case '}', ']':
+				ok = r.close(p)
+			case '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 				r.next = r.scalar(r.top.key, p)
 			default:
-				anchor := s.anchor[k]&bit != 0
-				if !anchor {
-					if n := idle(t, 0, p); n > 0 {
-						r.next = n
-						continue
-					}
-				}
-				start := q1
-				if q := quote & (bit - 1); q != 0 {
-					start = off + 63 - bits.LeadingZeros64(q)
-				}
-				if start+1 != r.str {
-					end := -1
-					if q := quote &^ (bit - 1); q != 0 {
-						end = off + bits.TrailingZeros64(q)
-					}
-					if !r.begin(start+1, end) {
-						return false
-					}
-				}
-				if !r.strEscaped && s.token[k]&bit != 0 && !anchor {
-					if n := r.hidden(p); n > 0 {
-						r.next = n
-						continue
-					}
-				}
-				if token&bit == 0 {
-					r.inString(p, anchor)
-				}
+				ok = false
+			}
+			if !ok {
+				return false
 			}
 		}
-		if quote != 0 {
-			k := 63 - bits.LeadingZeros64(quote)
-			if rest := quote &^ (1 << k); rest != 0 {
-				q2 = off + 63 - bits.LeadingZeros64(rest)
-			} else {
-				q2 = q1
-			}
-			q1 = off + k
+		tp.q1, tp.q2 = tp.quotes(tp.off + 64*tp.blocks)
+		tp.quote[0], tp.slash[0] = tp.quote[tp.blocks], tp.slash[tp.blocks]
+	}
+	return tp.open == 0
+}
+
+// record marks the batch at tp.off and fills the tape. It gives how many places there
+// are on it, -1 where the segment is not JSON.
+func (r *reader) record() (n int) {
+	t, tp := r.t, &r.tape
+	s := &r.outer // undoing a string marks others, so this is apart
+	s.mark(t, tp.off)
+	tp.blocks = min((len(t)-tp.off+63)/64, batch)
+	for k := range tp.blocks {
+		quote, in, slash := s.quote[k], s.parity[k], s.slash[k]
+		trig := s.trig[k] | s.sign[k] | s.anchor[k]
+		if slash|tp.escape != 0 {
+			esc := escaped(slash, &tp.escape)
+			quote &^= esc
+			trig |= slash &^ esc
+			in = inside(quote)
+		}
+		in ^= tp.open
+		tp.open = uint64(int64(in) >> 63)
+		if high := s.high[k]; high != 0 {
+			trig |= wide(t, tp.off+64*k, high)
+		}
+		token := s.token[k]
+		tp.in[k], tp.token[k], tp.quote[1+k], tp.slash[1+k] = in, token&^trig, quote, slash
+		// Outside strings no JSON has these, but for a + in an exponent: what follows
+		// is no JSON, and would pass unread.
+		if out := s.sign[k] &^ in; out != 0 && !exponents(t, tp.off+64*k, out) {
+			return -1
+		}
+		ev := (s.colon[k]|s.brace[k]|s.bare[k])&^in | (trig|token)&in
+		// Four at a time, so that their number need not be guessed.
+		for count := bits.OnesCount64(ev); count > 0; count -= 4 {
+			to := tp.at[n : n+4 : n+4]
+			to[0] = uint16(64*k + bits.TrailingZeros64(ev))
+			ev &= ev - 1
+			to[1] = uint16(64*k + bits.TrailingZeros64(ev))
+			ev &= ev - 1
+			to[2] = uint16(64*k + bits.TrailingZeros64(ev))
+			ev &= ev - 1
+			to[3] = uint16(64*k + bits.TrailingZeros64(ev))
+			ev &= ev - 1
+			n += min(count, 4)
 		}
 	}
-	return open == 0
+	return n
+}
+
+// exponents reports whether all signs at t[off:] are + after an e.
+func exponents(t []byte, off int, signs uint64) bool {
+	for ; signs != 0; signs &= signs - 1 {
+		if p := off + bits.TrailingZeros64(signs); t[p] != '+' || p == 0 || t[p-1]|0x20 != 'e' {
+			return false
+		}
+	}
+	return true
+}
+
+// quotes gives where the last two quotes before p are, a place in the batch or its
+// end; -1 for none.
+func (tp *tape) quotes(p int) (last, before int) {
+	k := (p - tp.off) >> 6
+	var q uint64
+	if k < tp.blocks {
+		q = tp.quote[1+k] & (1<<((p-tp.off)&63) - 1)
+	}
+	last = -1
+	for {
+		for ; q == 0; q = tp.quote[1+k] {
+			if k--; k < 0 {
+				if last < 0 {
+					return tp.q1, tp.q2
+				}
+				return last, tp.q1
+			}
+		}
+		b := 63 - bits.LeadingZeros64(q)
+		if last >= 0 {
+			return last, tp.off + 64*k + b
+		}
+		last = tp.off + 64*k + b
+		q &^= 1 << b
+	}
+}
+
+// quoteFrom gives where the next quote from p on is, if it is in the batch; -1 where
+// it is not.
+func (tp *tape) quoteFrom(p int) int {
+	k := (p - tp.off) >> 6
+	for q := tp.quote[1+k] &^ (1<<((p-tp.off)&63) - 1); ; q = tp.quote[1+k] {
+		if q != 0 {
+			return tp.off + 64*k + bits.TrailingZeros64(q)
+		}
+		if k++; k >= tp.blocks {
+			return -1
+		}
+	}
+}
+
+// triggered looks at the trigger t[p], which is in a string.
+func (r *reader) triggered(p int) bool {
+	tp, k, bit := &r.tape, (p-r.tape.off)>>6, uint64(1)<<((p-r.tape.off)&63)
+	anchor := r.outer.anchor[k]&bit != 0
+	if !anchor {
+		if n := idle(r.t, 0, p); n > 0 {
+			r.next = n
+			return true
+		}
+	}
+	if p < r.str || p >= r.strEnd {
+		start, _ := tp.quotes(p)
+		if !r.begin(start+1, tp.quoteFrom(p)) {
+			return false
+		}
+	}
+	if !r.strEscaped && r.outer.token[k]&bit != 0 && !anchor {
+		if n := r.hidden(p); n > 0 {
+			r.next = n
+			return true
+		}
+	}
+	if tp.token[k]&bit == 0 {
+		r.inString(p, anchor)
+	}
+	return true
 }
 
 // lone reads a segment that is one scalar: no mark would stop at it.
@@ -228,25 +288,36 @@ func (r *reader) pop() {
 	r.top = &r.frames[len(r.frames)-1]
 }
 
-// key reads the key t[a:b], whose value begins after t[v-1].
-func (r *reader) key(a, b, v int) bool {
+// key reads the key before the colon t[p].
+func (r *reader) key(p int) bool {
 	top := r.top
 	if top.kind != objectFrame {
 		return false
 	}
+	// The quotes of the 64 bytes before p: most keys lie in them, and end at p.
+	tp, b := &r.tape, p-1
+	k, sh := (p-tp.off)>>6, (p-tp.off)&63
+	quotes := tp.quote[1+k]<<(64-sh) | tp.quote[k]>>sh
+	a := b - bits.LeadingZeros64(quotes<<1)
+	if quotes>>63 == 0 || quotes<<1 == 0 {
+		if b, a = tp.quotes(p); a < 0 {
+			return false
+		}
+		a++
+	}
 	m := r.keys.of(r.t, a, b, look)
-	if a < r.slashed && bytes.IndexByte(r.t[a:b], '\\') >= 0 {
+	if (tp.slash[1+k]|tp.slash[k] != 0 || b-a > 64) && bytes.IndexByte(r.t[a:b], '\\') >= 0 {
 		m = means(r.fold(r.t, a, b, foldJSON))
 		r.origin = nil
 	}
 	top.key = m
 	if top.subject >= 0 {
-		r.onPath(top, a, b, v)
+		r.onPath(top, a, b, p+1)
 	}
 	if m >= firstPart {
 		top.parts |= 1 << (m - firstPart)
 	} else if m != mNone && (m.asks() || present.has(m)) {
-		r.take(m, v)
+		r.take(m, p+1)
 	}
 	return true
 }
@@ -414,7 +485,7 @@ func (r *reader) scalar(m meaning, p int) int {
 }
 
 // begin notes the string that begins at t[start] and ends before the quote t[end],
-// where that is known, as the one being read.
+// if that is known, as the one being read.
 func (r *reader) begin(start, end int) bool {
 	r.str, r.strEnd = start, end
 	if end < 0 {
@@ -422,7 +493,7 @@ func (r *reader) begin(start, end int) bool {
 			return false
 		}
 	}
-	r.strEscaped = (start < r.slashed || end < 0) && bytes.IndexByte(r.t[start:r.strEnd], '\\') >= 0
+	r.strEscaped = bytes.IndexByte(r.t[start:r.strEnd], '\\') >= 0
 	r.last = max(r.last, start)
 	return true
 }

@@ -15,6 +15,7 @@ type walk struct {
 	sheet sheet // of the text being read
 	under sheet // of what is hidden in it
 	outer sheet // of the JSON that it is a string of
+	tape  tape  // of that
 
 	in *Inspector
 	r  *Report
