@@ -101,7 +101,7 @@ func New(c Config) (*Inspector, error) {
 		}
 		in.own = append(in.own, o)
 	}
-	in.walks.New = func() any { return &walk{in: in} }
+	in.walks.New = func() any { return &walk{in: in, keys: newMeanings(4096), said: newMeanings(1024)} }
 	return in, nil
 }
 

@@ -316,7 +316,7 @@ func (r *reader) key(p int) bool {
 	}
 	if m >= firstPart {
 		top.parts |= 1 << (m - firstPart)
-	} else if m != mNone && (m.asks() || present.has(m)) {
+	} else if weighs[m] {
 		r.take(m, p+1)
 	}
 	return true

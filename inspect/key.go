@@ -71,6 +71,16 @@ var valued = of(mPhone, mIBAN, mName, mNameWeak, mNamePart, mHolder, mAddress, m
 // no set holds do all.
 func (m meaning) asks() bool { return m >= 64 || valued.has(m) }
 
+// weighs tells the meanings of which a value has to be looked at, if only to see that it
+// is there.
+var weighs = func() (t [256]bool) {
+	for m := range t {
+		m := meaning(m)
+		t[m] = m != mNone && m < firstPart && (m.asks() || present.has(m))
+	}
+	return t
+}()
+
 // present are those that count by being there: they support others, or make up the
 // shape of an object.
 var present = of(mEmail, mCard, mIBAN, mTitleID, mTitle, mWatched, mProgress, mPage, mVisited, mQuery, mSearched, mOrderID, mItems, mTotal, mBanking)
@@ -159,67 +169,98 @@ func split(buf []byte, starts *[maxWords + 1]int, key []byte) (n, end int) {
 }
 
 // meanings remembers the meanings of the keys seen last: documents repeat their
-// keys. Each has two places where it may be. It is a function of the key alone, so what
+// keys. Each has two places where it may be, of which the first has the newer. It is a function of the key alone, so what
 // it holds changes no result.
 type meanings struct {
-	short [1 << shortBits]struct { // of up to 16 bytes: the first and the last eight
-		first, last uint64
-		n           uint8
-		m           meaning
-	}
-	long [1 << longBits]struct { // of up to 32
-		k [4]uint64
-		n uint8
-		m meaning
-	}
+	short []shortKey // of up to 16 bytes; the length is a power of two
+	long  []longKey  // of up to 32; likewise
+	room  [32]byte   // for a key that has less than 16 bytes before its end
 }
 
-const (
-	shortBits = 10
-	longBits  = 9
-)
+// A shortKey is a key of up to 16 bytes: the last of them at the end, zeros before.
+type shortKey struct {
+	first, last uint64
+	n           uint8
+	m           meaning
+}
+
+// A longKey is one of 17 to 32: the first and the last 16.
+type longKey struct {
+	k [4]uint64
+	n uint8
+	m meaning
+}
+
+// newMeanings makes room for so many keys, a power of two.
+func newMeanings(keys int) meanings {
+	return meanings{short: make([]shortKey, keys), long: make([]longKey, keys/4)}
+}
+
+// ends are, by its length, which of the 16 bytes that end with it belong to a key.
+var ends = func() (t [17]struct{ first, last uint64 }) {
+	for n := range t {
+		t[n].last, t[n].first = ^uint64(0), 0
+		if n < 8 {
+			t[n].last = ^(^uint64(0) >> (8 * n))
+		} else {
+			t[n].first = ^(^uint64(0) >> (8 * (n - 8)))
+		}
+	}
+	return t
+}()
 
 // of gives what find gives for b[i:j]; find has no other arguments, and is the same
 // for all that the table is asked for, or for all of a kind.
 func (c *meanings) of(b []byte, i, j int, find func([]byte) meaning) meaning {
 	n := j - i
-	if uint(n-1) >= 32 || j > len(b) || i < 0 {
-		return find(b[i:j])
+	if uint(n-1) >= 16 {
+		return c.longer(b[i:j], find)
 	}
-	const p, q = 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f
-	if n <= 16 && j >= 16 {
-		// The last eight, and those before, without what comes before the key.
-		last := binary.LittleEndian.Uint64(b[j-8:j]) >> uint(max(64-8*n, 0))
-		first := binary.LittleEndian.Uint64(b[j-16:j]) >> uint(128-8*n)
-		if n <= 8 {
-			first = 0
-		}
-		e := &c.short[((first^bits.RotateLeft64(last, 29))*p+uint64(n)*q)>>(64-shortBits)]
-		if e.first == first && e.last == last && int(e.n) == n {
-			return e.m
-		}
-		o := &c.short[((first^bits.RotateLeft64(last, 29))*p+uint64(n)*q)>>(64-shortBits)^1]
-		if o.first == first && o.last == last && int(o.n) == n {
-			return o.m
-		}
-		*o = *e
-		e.first, e.last, e.n, e.m = first, last, uint8(n), find(b[i:j])
+	if j < 16 {
+		copy(c.room[16-n:], b[i:j])
+		return c.of(c.room[:], 16-n, 16, find)
+	}
+	w, own := b[j-16:j], &ends[n]
+	first, last := binary.LittleEndian.Uint64(w)&own.first, binary.LittleEndian.Uint64(w[8:])&own.last
+	at := stirred(first, last) & uint64(len(c.short)-2)
+	e := &c.short[at]
+	if e.first == first && e.last == last && int(e.n) == n {
 		return e.m
 	}
-	if n < 16 {
-		return find(b[i:j])
+	o := &c.short[at+1]
+	if o.first == first && o.last == last && int(o.n) == n {
+		return o.m
 	}
-	k := [4]uint64{binary.LittleEndian.Uint64(b[i:]), binary.LittleEndian.Uint64(b[i+8:]), binary.LittleEndian.Uint64(b[j-16:]), binary.LittleEndian.Uint64(b[j-8:])}
-	e := &c.long[((k[0]^bits.RotateLeft64(k[1], 29)^bits.RotateLeft64(k[2], 47)^k[3])*p+uint64(n)*q)>>(64-longBits)]
+	*o = *e
+	e.first, e.last, e.n, e.m = first, last, uint8(n), find(b[i:j])
+	return e.m
+}
+
+// stirred gives a number all of whose bits hang on all of a and b: the two halves of a
+// product, as in wyhash (Wang Yi, public domain).
+func stirred(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a^0x9e3779b97f4a7c15, b^0xc2b2ae3d27d4eb4f)
+	return hi ^ lo
+}
+
+// longer is of for a key that is not short.
+func (c *meanings) longer(key []byte, find func([]byte) meaning) meaning {
+	n := len(key)
+	if uint(n-16) > 16 {
+		return find(key)
+	}
+	k := [4]uint64{binary.LittleEndian.Uint64(key), binary.LittleEndian.Uint64(key[8:]), binary.LittleEndian.Uint64(key[n-16:]), binary.LittleEndian.Uint64(key[n-8:])}
+	at := (stirred(k[0], k[3]) ^ stirred(k[2], k[1])) & uint64(len(c.long)-2)
+	e := &c.long[at]
 	if e.k == k && int(e.n) == n {
 		return e.m
 	}
-	o := &c.long[((k[0]^bits.RotateLeft64(k[1], 29)^bits.RotateLeft64(k[2], 47)^k[3])*p+uint64(n)*q)>>(64-longBits)^1]
+	o := &c.long[at+1]
 	if o.k == k && int(o.n) == n {
 		return o.m
 	}
 	*o = *e
-	e.k, e.n, e.m = k, uint8(n), find(b[i:j])
+	e.k, e.n, e.m = k, uint8(n), find(key)
 	return e.m
 }
 

@@ -32,7 +32,7 @@ func TestMeaningsAgree(t *testing.T) {
 	for p := range phrases {
 		words = append(words, p)
 	}
-	var c meanings
+	c := newMeanings(64)
 	check := func(t interface{ Fatalf(string, ...any) }, key string) {
 		for _, after := range []string{"", strings.Repeat(`":"x`, 20)} {
 			body := []byte(`{"` + key + after)
