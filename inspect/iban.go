@@ -5,6 +5,8 @@ import "github.com/getweir/weir"
 const (
 	ibanMin = 15
 	ibanMax = 34
+	// ibanReach is how far before a digit of one it may begin, with separators.
+	ibanReach = ibanMax + ibanMax/4
 )
 
 // ibanLengths has the lengths of each country's account numbers: by its two letters,
@@ -40,7 +42,7 @@ func upper(c byte) byte {
 func (w *walk) iban(t []byte, lo, hi, p int) (end int, ok bool) {
 	// From p back to where a word begins with two letters and two digits; words
 	// may be groups of four.
-	floor := max(lo, w.last, p-ibanMax-ibanMax/4)
+	floor := max(lo, w.last, p-ibanReach)
 	for i := p; i >= floor; {
 		for i > floor && alnum(t[i-1]) {
 			i--

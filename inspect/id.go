@@ -98,11 +98,14 @@ type ruleTable struct {
 	alone   [maxDigits + 1]ruleSet  // those that write one run of so many digits and count alone
 	any     [maxDigits + 1]ruleSet  // those that have so many digits, however written
 	pairs   [maxGroup]uint32        // by the length of the first group, those of the second
+	opens   [16][maxGroup]uint32    // the same, by the last four bits of what stands between, of what counts alone and of cards
 	shapes  []shape
 	forms   [len(rules)][]string
-	begins  [2][256]uint64 // those that the kinds of the first and the next four bytes allow
-	phrases map[string]meaning
-	sets    []ruleSet // by meaning, from mRules on
+	// shortestAlone is the fewest digits that a card or what counts alone has in one run.
+	shortestAlone int
+	begins        [2][256]uint64 // those that the kinds of the first and the next four bytes allow
+	phrases       map[string]meaning
+	sets          []ruleSet // by meaning, from mRules on
 }
 
 // maxPlain is how much of a number, without separators, is checked at most.
@@ -122,7 +125,11 @@ const maxDigits = 19
 var ruleTab = newRuleTable()
 
 func newRuleTable() *ruleTable {
-	x := &ruleTable{phrases: map[string]meaning{}}
+	x := &ruleTable{phrases: map[string]meaning{}, shortestAlone: 13}
+	for _, sep := range []byte{' ', '-'} {
+		x.opens[sep&15][4] |= 1<<4 | 1<<6
+		x.opens[sep&15][8] |= 1 << 8
+	}
 	byPhrase := map[string]ruleSet{}
 	for i, r := range rules {
 		for _, form := range strings.Split(r.forms, "|") {
@@ -159,7 +166,7 @@ func (x *ruleTable) form(i uint8, form string, alone bool) {
 	}
 	if strings.ContainsAny(form, "AN") {
 		x.shapes = append(x.shapes, shape{form, i, alone})
-		x.begin(form, 1<<min(len(x.shapes)-1, 63))
+		x.begin(form, 1<<(len(x.shapes)-1))
 		return
 	}
 	l := layout{rule: i, alone: alone}
@@ -181,11 +188,15 @@ func (x *ruleTable) form(i uint8, form string, alone bool) {
 	l.lengths |= group << (4 * groups)
 	if groups > 0 {
 		x.pairs[l.lengths&15] |= 1 << (l.lengths >> 4 & 15)
+		if alone {
+			x.opens[l.seps&15][l.lengths&15] |= 1 << (l.lengths >> 4 & 15)
+		}
 	}
 	x.layouts[n] = append(x.layouts[n], l)
 	x.any[n] |= 1 << i
 	if alone && groups == 0 {
 		x.alone[n] |= 1 << i
+		x.shortestAlone = min(x.shortestAlone, n)
 	}
 }
 
@@ -235,8 +246,8 @@ var kindOf = func() (kinds [256]byte) {
 	return kinds
 }()
 
-// shapesAt gives the shapes that t[a:hi] may begin with: by their place, all from
-// the 63rd on as one.
+// shapesAt gives the shapes that t[a:hi] may begin with, by their place: there are 64
+// at most.
 func (x *ruleTable) shapesAt(t []byte, a, hi int) uint64 {
 	var kinds [2]byte
 	for i, c := range t[a:min(a+8, hi)] {
@@ -251,6 +262,16 @@ func named(m meaning) ruleSet {
 		return 0
 	}
 	return ruleTab.sets[m-mRules]
+}
+
+// stands reports whether a run of digits is the number of a rule that counts alone.
+func (x *ruleTable) stands(v []byte) bool {
+	for s := x.alone[len(v)]; s != 0; s &= s - 1 {
+		if rules[bits.TrailingZeros64(uint64(s))].check(v) != refuted {
+			return true
+		}
+	}
+	return false
 }
 
 // maxGroupsID is into how many groups a number of a rule is divided at most.
@@ -447,11 +468,40 @@ const (
 	maxBack  = 16
 )
 
+// mayBeLettered reports whether lettered, or zone, has to look around t[from:to]:
+// something that begins from floor on is written as a number of a rule is.
+func mayBeLettered(t []byte, lo, hi, from, to, floor int) bool {
+	long, small := to-from > smallMax, hasSmall(t[from:to])
+	if from > lo && t[from-1] == '<' || to < hi && t[to] == '<' || !small && to-from >= 30 && to-from <= 44 {
+		return true
+	}
+	if to-from > 18 || long && small {
+		return false
+	}
+	for start := from; ; {
+		for set := ruleTab.shapesAt(t, start, hi); set != 0; set &= set - 1 {
+			s := &ruleTab.shapes[bits.TrailingZeros64(set)]
+			if b := start + len(s.text); b <= hi && b > from && !(b < hi && alnum(t[b])) && fits(s.text, t[start:b]) {
+				return true
+			}
+		}
+		if start-2 < floor || !alnum(t[start-2]) || t[start-1] != ' ' && t[start-1] != '-' && t[start-1] != '.' && t[start-1] != '/' {
+			return false
+		}
+		for start -= 2; start > floor && alnum(t[start-1]); {
+			start--
+		}
+	}
+}
+
+// smallMax is how many letters and digits in a row may have small letters among them:
+// what is longer is a hash, unless its key says.
+const smallMax = 9
+
 // lettered looks for a number of a rule, of letters and digits, whose bytes lie
 // around t[from:to], a run of letters and digits. It gives its end.
 func (w *walk) lettered(t []byte, lo, hi, from, to int) (end int, ok bool) {
-	const small = 9 // a longer one with small letters is a hash, unless its key says
-	if to-from > 18 || to-from > small && named(w.ctx) == 0 && hasSmall(t[from:to]) {
+	if to-from > 18 || to-from > smallMax && named(w.ctx) == 0 && hasSmall(t[from:to]) {
 		return 0, false
 	}
 	start := from
@@ -483,11 +533,8 @@ func (w *walk) letteredAt(t []byte, lo, hi, a int) (end int, ok bool) {
 	var best weight
 	var rule uint8
 	set := ruleTab.shapesAt(t, a, hi)
-	for i := bits.TrailingZeros64(set); i < len(ruleTab.shapes); i++ {
-		if set>>min(i, 63)&1 == 0 {
-			continue
-		}
-		s := ruleTab.shapes[i]
+	for ; set != 0; set &= set - 1 {
+		s := ruleTab.shapes[bits.TrailingZeros64(set)]
 		b := a + len(s.text)
 		if b > hi || b < hi && alnum(t[b]) || !fits(s.text, t[a:b]) {
 			continue

@@ -38,7 +38,7 @@ func (w *walk) zone(t []byte, lo, hi, from, to int) (end int, ok bool) {
 		b++
 	}
 	line := t[a:b]
-	if !zoneLine(line) {
+	if hasSmall(line) || !zoneLine(line) {
 		return 0, false
 	}
 	// The line before has the names.

@@ -60,6 +60,7 @@ type Inspector struct {
 	countries countries
 	chosen    ruleSet // the rules of the countries that were named
 	regions   []uint8 // the places of these in regions
+	close     bool    // every number is looked at closely: something was chosen, or all is reported
 	least     weir.Confidence
 	own       []*own
 	walks     sync.Pool // of *walk: scratch, which carries no result over
@@ -94,6 +95,7 @@ func New(c Config) (*Inspector, error) {
 			}
 		}
 	}
+	in.close = in.chosen != 0 || len(in.regions) > 0 || in.least == weir.Unsure
 	for _, d := range c.Detectors {
 		o, err := d.compile()
 		if err != nil {

@@ -48,6 +48,10 @@ func (w *walk) number(t []byte, lo, hi, p int) int {
 		}
 		return n
 	}
+	if n := w.dull(t, lo, hi, p); n > 0 {
+		return n
+	}
+	w.near = mNone
 	// Digits with letters around them are a part of an account number or of nothing
 	// that is looked for here (a hash, a UUID).
 	from, to, letters := p, p+1, false
@@ -80,7 +84,7 @@ func (w *walk) number(t []byte, lo, hi, p int) int {
 	}
 	// Back to the first run, over a bounded stretch.
 	a := p
-	for floor := max(lo, w.last, p-40); a > floor; {
+	for floor := max(lo, w.last, p-numberReach); a > floor; {
 		if digit(t[a-1]) || a-1 > floor && separator(t[a-1]) && (digit(t[a-2]) || t[a-2] == ')') {
 			a--
 		} else {
@@ -124,13 +128,12 @@ func (w *walk) number(t []byte, lo, hi, p int) int {
 // capitalNear reports whether a capital letter stands within a few bytes of the
 // digits t[from:to]: it may be a part of their number.
 func capitalNear(t []byte, lo, hi, from, to int) bool {
-	const reach = 6
-	for _, c := range t[max(lo, from-reach):from] {
+	for _, c := range t[max(lo, from-capitalReach):from] {
 		if c-'A' < 26 {
 			return true
 		}
 	}
-	for _, c := range t[to:min(hi, to+reach)] {
+	for _, c := range t[to:min(hi, to+capitalReach)] {
 		if c-'A' < 26 {
 			return true
 		}

@@ -43,10 +43,12 @@ type walk struct {
 	blanks  []span // trees known to hold blanks only, apart and in order
 	objects int
 
-	nest  Report         // of JSON among text, while it is read
-	keys  meanings       // of the keys of JSON
-	said  meanings       // of the words beside numbers
-	plain [maxPlain]byte // a number being checked
+	nest   Report         // of JSON among text, while it is read
+	keys   meanings       // of the keys of JSON
+	said   meanings       // of the words beside numbers
+	plain  [maxPlain]byte // a number being checked
+	seen   glance         // of the number being looked at
+	around surroundings   // a copy of what the glance took in, near the ends of a text
 }
 
 // A span is the bytes [a, b) of the body.

@@ -1,0 +1,302 @@
+package inspect
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"strings"
+)
+
+// glanced is how many bytes before a place, and how many from it on, a glance takes in.
+const glanced = 64
+
+// A glance says which of the bytes around a place in a text are of a kind: in the
+// first word those before it, bit 63 the nearest, in the second those from it on, bit
+// 0 the first. The kernels in glance_amd64.s know its layout.
+type glance struct {
+	digit [2]uint64
+	alnum [2]uint64
+	upper [2]uint64
+	sep   [2]uint64 // separators of numbers
+	stop  [2]uint64 // ends of lines, *, and 0x80 and above
+}
+
+// surroundings are the bytes that a glance takes in.
+type surroundings [2 * glanced]byte
+
+// plain marks the bytes of b on any machine, eight at a time, as classifyAny does.
+func (g *glance) plain(b *surroundings) {
+	*g = glance{}
+	for i := 0; i < len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		lo := x & lows
+		is := func(c uint64) uint64 { return ^(lo ^ c*ones + lows) }
+		from := func(c uint64) uint64 { return lo + (0x80-c)*ones }
+		small := lo | 0x20*ones
+		digits := from('0') &^ from('9'+1) &^ x
+		letters := (small + (0x80-'a')*ones) &^ (small + (0x80-'z'-1)*ones) &^ x
+		k, at := i/glanced, i%glanced
+		g.digit[k] |= gather(digits&highs) << at
+		g.alnum[k] |= gather((digits|letters)&highs) << at
+		g.upper[k] |= gather(from('A')&^from('Z'+1)&^x&highs) << at
+		g.sep[k] |= gather((is(' ')|from('-')&^from('/'+1)|from('(')&^from(')'+1))&^x&highs) << at
+		g.stop[k] |= gather((is('\n')|is('*')|x)&highs) << at
+	}
+}
+
+// How far number looks back, for the capitals of a number, and for its first digits.
+const (
+	capitalReach = 6
+	numberReach  = 40
+)
+
+// dull looks at the digit t[p], at which a number may be, and gives the end of the
+// digits that it is among if they are nothing: by their layout they are data only
+// where a word says so, and none of the words before them does. 0: look closely. It
+// knows what number finds as long as no country was chosen.
+//
+// Nearly all numbers of logs end here: sizes, times, versions, ports and ids.
+func (w *walk) dull(t []byte, lo, hi, p int) int {
+	if w.in.close || w.ctx == mPhone || w.ctx == mCard || w.ctx >= mGeo && w.ctx <= lastRules {
+		return 0
+	}
+	b := &w.around
+	if p >= glanced && p+glanced <= hi {
+		b = (*surroundings)(t[p-glanced:])
+	} else {
+		*b = surroundings{}
+		from := max(p-glanced, 0)
+		copy(b[from-p+glanced:], t[from:hi])
+	}
+	g := &w.seen
+	g.look(b)
+	digit0, digit1, alnum0, alnum1, upper0 := g.digit[0], g.digit[1], g.alnum[0], g.alnum[1], g.upper[0]
+	if n := p - lo; n < glanced {
+		in := ^(^uint64(0) >> n)
+		digit0, alnum0, upper0 = digit0&in, alnum0&in, upper0&in
+	}
+	if n := hi - p; n < glanced {
+		in := uint64(1)<<n - 1
+		digit1, alnum1 = digit1&in, alnum1&in
+	}
+	// The letters and digits without a gap around it.
+	back, on := bits.LeadingZeros64(^alnum0), bits.TrailingZeros64(^alnum1)
+	if back > numberReach || on > numberReach {
+		return 0
+	}
+	// Two letters and two digits begin an account number.
+	letter0 := alnum0 &^ digit0
+	if begin := letter0 &^ (alnum0 << 1) & (letter0 >> 1) & (digit0>>2 | digit1<<62) & (digit0>>3 | digit1<<61); begin>>(glanced-ibanReach) != 0 {
+		return 0
+	}
+	letters := letter0>>(glanced-back)|(alnum1&^digit1)<<(glanced-on) != 0
+	if letters || upper0<<back>>(glanced-capitalReach)|g.upper[1]>>on<<(glanced-capitalReach) != 0 {
+		if mayBeLettered(t, lo, hi, p-back, p+on, max(lo, w.last, p-back-maxBack)) {
+			return 0
+		}
+	}
+	if letters {
+		return p + on
+	}
+	// Back to the first run of digits, as number does.
+	chain := digit0 | g.sep[0]&(digit0<<1)
+	back = min(bits.LeadingZeros64(^chain), max(p-w.last, 0))
+	if back >= numberReach {
+		return 0
+	}
+	digits := digit0>>(glanced-back) | digit1<<back
+	skip := bits.TrailingZeros64(digits)
+	back -= skip
+	digits >>= skip
+	end, is := w.dullRuns(t, b, lo, hi, p, back, digits)
+	if is == undecided || is == ifSaid && w.told(b, max(lo, w.last), p, back) {
+		return 0
+	}
+	return end
+}
+
+// A verdict is what the layout of a number says.
+type verdict uint8
+
+const (
+	undecided verdict = iota
+	ifSaid            // it is something only if a word says so
+	nothing
+)
+
+// dullRuns looks at the layout of the runs of digits of which the first begins so
+// many bytes before t[p], and gives their end. digits are those from there on.
+func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits uint64) (end int, is verdict) {
+	at := glanced - back // where the first run begins in b
+	before := b[at-1]
+	if before == '(' || b[at-2] == ')' && separator(before) {
+		return 0, undecided
+	}
+	var runs [maxRuns]run
+	n, i, total, dots := 0, 0, 0, 0
+	trunk, dotted, quad := false, false, -1
+	for {
+		k := bits.TrailingZeros64(^(digits >> i))
+		if n == len(runs)-1 || i+k > glanced-3 {
+			return 0, undecided
+		}
+		r := &runs[n]
+		r.a, r.b = p-back+i, p-back+i+k
+		total += k
+		if k >= ruleTab.shortestAlone && k <= maxDigits && (cardNumber(t[r.a:r.b]) || ruleTab.stands(t[r.a:r.b])) {
+			return 0, undecided
+		}
+		if n > 0 {
+			was := &runs[n-1]
+			l := was.len()
+			if l < maxGroup && k < maxGroup && ruleTab.opens[r.sep&15][l]>>k&1 != 0 {
+				return 0, undecided
+			}
+			// The numbers of North America, and those that begin with a trunk prefix.
+			if k == 4 && l == 3 && n > 1 && runs[n-2].len() == 3 && was.sep == r.sep && (r.sep == '-' || r.sep == '.') {
+				return 0, undecided
+			}
+			trunk = trunk || t[was.a] == '0' && l >= 2 && l <= 5 && t[was.a+1] != '0'
+		}
+		if r.sep == '.' {
+			dotted = true
+			if dots++; dots == 3 && runs[n-3].len() <= 3 {
+				quad = n - 3
+			}
+		} else {
+			dots = 0
+		}
+		n++
+		i += k
+		c := b[at+i]
+		if !separator(c) {
+			break
+		}
+		more := digits>>(i+1)&1 != 0
+		if c == '(' || c == ')' || !more && b[at+i+1] == '(' {
+			if more || digits>>(i+2)&1 != 0 {
+				return 0, undecided
+			}
+			break
+		}
+		if !more {
+			break
+		}
+		i++
+		runs[n].sep = c
+	}
+	end = p - back + i
+	switch {
+	case dotted && (before == ',' || before == '+' || before == '-' || before == ' ' && b[at-2] == ','), trunk && total >= 9:
+		return 0, undecided
+	case quad == 0 && n == 4:
+		if !wordBefore(t, lo, runs[0].a) && before != '*' && w.ipv4(t, lo, hi, runs[:4], nil) {
+			return end, nothing
+		}
+	case quad >= 0:
+		return 0, undecided
+	}
+	if total < leastSaid {
+		return end, nothing
+	}
+	return end, ifSaid
+}
+
+// leastSaid is how many digits a number has at least that words make data.
+const leastSaid = 6
+
+// told reports whether a word before the number that begins so many bytes before the
+// place of the glance may say what it is: those that beside looks at, or more. What
+// comes before floor is not looked at.
+func (w *walk) told(b *surroundings, floor, p, back int) bool {
+	at := glanced - back
+	if at < besideMax {
+		return true
+	}
+	from := at - besideMax
+	if n := p - floor; n < glanced {
+		from = max(from, glanced-n)
+	}
+	within := ^uint64(0) << from
+	if back > 0 {
+		within &= 1<<at - 1
+	}
+	g := &w.seen
+	if stop := g.stop[0] & within; stop != 0 {
+		i := 63 - bits.LeadingZeros64(stop)
+		if b[i] >= 0x80 {
+			return true
+		}
+		within &^= 2<<i - 1
+	}
+	for words := g.alnum[0] & within; words != 0; {
+		last := 63 - bits.LeadingZeros64(words)
+		n := bits.LeadingZeros64(^(words << (63 - last)))
+		first := last + 1 - n
+		words &= 1<<first - 1
+		if g.digit[0]>>first&1 != 0 {
+			continue
+		}
+		if last < 7 {
+			return true
+		}
+		x := binary.LittleEndian.Uint64(b[last-7:])
+		if voices.has(x, n) {
+			return true
+		}
+		// The last of the words of one that is written soThat.
+		inner := uint64(2)<<last - 2<<first
+		if up := g.upper[0] & inner; up != 0 && up&^((g.upper[0]|g.digit[0])<<1) != 0 {
+			if g.digit[0]&inner != 0 {
+				return true
+			}
+			up |= g.upper[0] & (1 << first)
+			k := 63 - bits.LeadingZeros64(up)
+			if voices.has(x, last+1-k) || voices.has(x, last-k+bits.LeadingZeros64(^(up<<(63-k)))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// A wordSet holds words, or rather one bit for a hash of the last eight letters: it may
+// hold others too.
+type wordSet [1 << wordBits / 64]uint64
+
+const wordBits = 15
+
+// hashOfWord gives the hash of a word of n bytes, of which x has the last as its
+// highest byte; of a word in capitals too.
+func hashOfWord(x uint64, n int) uint64 {
+	if n < 8 {
+		x >>= 8 * (8 - n)
+	}
+	return (x | 0x20*ones) * 0x9e3779b97f4a7c15 >> (64 - wordBits)
+}
+
+func (s *wordSet) has(x uint64, n int) bool {
+	h := hashOfWord(x, n)
+	return s[h>>6]>>(h&63)&1 != 0
+}
+
+func (s *wordSet) add(word string) {
+	x := uint64(0)
+	for i := range len(word) {
+		x = x>>8 | uint64(word[i])<<56
+	}
+	h := hashOfWord(x, len(word))
+	s[h>>6] |= 1 << (h & 63)
+}
+
+// voices are the last words of all phrases by which beside makes a number data, as far
+// as they are written in ASCII.
+var voices = func() (s wordSet) {
+	for _, table := range []map[string]meaning{spoken, phrases} {
+		for p, m := range table {
+			if m == mPhone || m == mCard || m == mBirth || m >= mGeo && m <= lastRules {
+				s.add(p[strings.LastIndexByte(p, '_')+1:])
+			}
+		}
+	}
+	return s
+}()
