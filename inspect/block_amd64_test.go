@@ -22,3 +22,14 @@ var kernels = func() (all []func(*sheet, []byte, int)) {
 	}
 	return all
 }()
+
+// glances are the ways of taking a glance that this machine has.
+var glances = func() (all []func(*glance, *surroundings)) {
+	if wide32 {
+		all = append(all, func(g *glance, b *surroundings) { glanceAVX2(b, g) })
+	}
+	if wide64 {
+		all = append(all, func(g *glance, b *surroundings) { glanceAVX512(b, g) })
+	}
+	return all
+}()

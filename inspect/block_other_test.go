@@ -3,3 +3,5 @@
 package inspect
 
 var kernels []func(*sheet, []byte, int)
+
+var glances []func(*glance, *surroundings)

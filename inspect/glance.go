@@ -132,8 +132,7 @@ func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits u
 		return 0, undecided
 	}
 	var runs [maxRuns]run
-	n, i, total, dots := 0, 0, 0, 0
-	trunk, dotted, quad := false, false, -1
+	n, i, dots := 0, 0, 0
 	for {
 		k := bits.TrailingZeros64(^(digits >> i))
 		if n == len(runs)-1 || i+k > glanced-3 {
@@ -141,30 +140,6 @@ func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits u
 		}
 		r := &runs[n]
 		r.a, r.b = p-back+i, p-back+i+k
-		total += k
-		if k >= ruleTab.shortestAlone && k <= maxDigits && (cardNumber(t[r.a:r.b]) || ruleTab.stands(t[r.a:r.b])) {
-			return 0, undecided
-		}
-		if n > 0 {
-			was := &runs[n-1]
-			l := was.len()
-			if l < maxGroup && k < maxGroup && ruleTab.opens[r.sep&15][l]>>k&1 != 0 {
-				return 0, undecided
-			}
-			// The numbers of North America, and those that begin with a trunk prefix.
-			if k == 4 && l == 3 && n > 1 && runs[n-2].len() == 3 && was.sep == r.sep && (r.sep == '-' || r.sep == '.') {
-				return 0, undecided
-			}
-			trunk = trunk || t[was.a] == '0' && l >= 2 && l <= 5 && t[was.a+1] != '0'
-		}
-		if r.sep == '.' {
-			dotted = true
-			if dots++; dots == 3 && runs[n-3].len() <= 3 {
-				quad = n - 3
-			}
-		} else {
-			dots = 0
-		}
 		n++
 		i += k
 		c := b[at+i]
@@ -183,25 +158,84 @@ func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits u
 		}
 		i++
 		runs[n].sep = c
-	}
-	end = p - back + i
-	switch {
-	case dotted && (before == ',' || before == '+' || before == '-' || before == ' ' && b[at-2] == ','), trunk && total >= 9:
-		return 0, undecided
-	case quad == 0 && n == 4:
-		if !wordBefore(t, lo, runs[0].a) && before != '*' && w.ipv4(t, lo, hi, runs[:4], nil) {
-			return end, nothing
+		if c == '.' {
+			dots++
 		}
-	case quad >= 0:
-		return 0, undecided
 	}
-	if total < leastSaid {
+	end = runs[n-1].b
+	if dots > 0 && (before == ',' || before == '+' || before == '-' || before == ' ' && b[at-2] == ',') {
+		return 0, undecided // a place, maybe
+	}
+	if dots == 3 && n == 4 && !wordBefore(t, lo, runs[0].a) && before != '*' && w.ipv4(t, lo, hi, runs[:4], nil) {
 		return end, nothing
 	}
-	return end, ifSaid
+	// A number stands alone only where none of what begins one is before it: behind a
+	// dot or a dash in the row none does, nor behind a letter.
+	is = nothing
+	for i := range runs[:n] {
+		r := &runs[i]
+		switch {
+		case i > 0:
+			if r.sep == '.' || r.sep == '-' {
+				continue
+			}
+		case r.a > lo && r.a != w.last && (before == '_' || before == '.' || before == '-' && !separator(b[at-2])):
+			if n >= 3 {
+				is = ifSaid // born in it, somebody
+			}
+			continue
+		}
+		if is2 := ruleTab.dullFrom(t, runs[i:n]); is2 == undecided {
+			return 0, undecided
+		} else if is2 == ifSaid {
+			is = ifSaid
+		}
+	}
+	return end, is
 }
 
-// leastSaid is how many digits a number has at least that words make data.
+// dullFrom gives the verdict about what may begin with the first of the runs.
+func (x *ruleTable) dullFrom(t []byte, runs []run) verdict {
+	r := &runs[0]
+	k := r.len()
+	if k >= x.shortestAlone && k <= maxDigits && (cardNumber(t[r.a:r.b]) || x.stands(t[r.a:r.b])) {
+		return undecided
+	}
+	total := r.b - r.a
+	for _, r := range runs[1:] {
+		total += r.len()
+	}
+	if len(runs) < 2 {
+		if total < 7 {
+			return nothing
+		}
+		return ifSaid
+	}
+	next := &runs[1]
+	if l := next.len(); k < maxGroup && l < maxGroup && x.opens[next.sep&15][k]>>l&1 != 0 {
+		return undecided
+	}
+	if len(runs) >= 4 && next.sep == '.' && runs[2].sep == '.' && runs[3].sep == '.' && k <= 3 && next.len() <= 3 && runs[2].len() <= 3 && runs[3].len() <= 3 {
+		return undecided
+	}
+	// A trunk prefix.
+	if t[r.a] == '0' && k >= 2 && k <= 5 && t[r.a+1] != '0' && total >= 9 {
+		return undecided
+	}
+	// Numbers of North America.
+	if k == 1 {
+		runs = runs[1:]
+	}
+	if len(runs) >= 3 && runs[0].len() == 3 && runs[1].len() == 3 && runs[2].len() == 4 && (runs[1].sep == '-' || runs[1].sep == '.') {
+		return undecided
+	}
+	if total < leastSaid {
+		return nothing
+	}
+	return ifSaid
+}
+
+// leastSaid is how many digits a number in groups has at least that a word makes data.
 const leastSaid = 6
 
 // told reports whether a word before the number that begins so many bytes before the

@@ -481,7 +481,7 @@ func mayBeLettered(t []byte, lo, hi, from, to, floor int) bool {
 	for start := from; ; {
 		for set := ruleTab.shapesAt(t, start, hi); set != 0; set &= set - 1 {
 			s := &ruleTab.shapes[bits.TrailingZeros64(set)]
-			if b := start + len(s.text); b <= hi && b > from && !(b < hi && alnum(t[b])) && fits(s.text, t[start:b]) {
+			if b := start + len(s.text); b <= hi && !(b < hi && alnum(t[b])) && fits(s.text, t[start:b]) {
 				return true
 			}
 		}

@@ -270,8 +270,9 @@ func (w *walk) trigger(t []byte, lo, hi, p int) int {
 		}
 	case digit(c):
 		n := w.number(t, lo, hi, p)
-		if w.origin == nil && w.last < n && n-lo >= codedMin && allAlnum(t[n-codedMin:n]) {
-			// It has passed over what would have led to base64.
+		if w.origin == nil && w.last < n && n-lo >= codedMin && allAlnum(t[n-codedMin:n]) && !digits(t[n-codedMin:n]) {
+			// It has passed over what would have led to base64, which digits alone are
+			// not: their first byte begins no character of ASCII's.
 			n = max(n, w.coded(t, lo, hi, p))
 		}
 		return n

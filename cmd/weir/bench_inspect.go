@@ -176,7 +176,7 @@ func pieces(c *cut.Cutter, body []byte) (segments []weir.Segment, err error) {
 var families = map[string]string{
 	"block": "marks and triggers", "json": "structure", "walk": "structure", "inspect": "structure", "html": "structure", "csv": "structure",
 	"key": "keys and context", "keyed": "keys and context", "frame": "keys and context", "value": "keys and context", "words": "keys and context", "phrases": "keys and context", "pairs": "keys and context", "known": "keys and context",
-	"number": "numbers", "check": "identity", "id": "identity", "phone": "contact.phone", "email": "contact.email", "card": "payment.card", "iban": "payment.iban",
+	"number": "numbers", "glance": "numbers", "check": "identity", "id": "identity", "phone": "contact.phone", "email": "contact.email", "card": "payment.card", "iban": "payment.iban",
 	"bank": "payment.bank_account", "ip": "network.ip", "device": "device", "fold": "hidden forms", "hidden": "hidden forms",
 	"secret": "credential", "anchor": "credential", "media": "media and commerce", "story": "media and commerce", "plans": "contact.phone", "random": "credential", "own": "own detectors",
 }
