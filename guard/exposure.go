@@ -43,9 +43,11 @@ type Risk struct {
 	// customers: of records given as their own), by the tightest budget of all
 	// that would be charged with it. weir.Unbounded: no budget bounds it.
 	CouldHour, CouldDay int
-	Denied              int  // denials since the start
-	Held                bool // a hold is in force
-	Seen                time.Time
+	// CouldMonth is the same for 30 days: all that counts now has left by then.
+	CouldMonth int
+	Denied     int  // denials since the start
+	Held       bool // a hold is in force
+	Seen       time.Time
 }
 
 // mostKnown bounds the parties that the exposure lists apart.
@@ -209,7 +211,7 @@ func (g *Guard) Exposure() Exposure {
 			r.Taken[lane] = g.meter.Usage(x.At, party, lane, 0).Taken
 		}
 		r.Held = holds.Check(accounts, x.At) != nil
-		r.CouldHour, r.CouldDay = ahead.could(accounts, lane(r.Own))
+		r.CouldHour, r.CouldDay, r.CouldMonth = ahead.could(accounts, lane(r.Own))
 		x.Rows = append(x.Rows, r)
 	}
 
@@ -226,7 +228,7 @@ func (g *Guard) Exposure() Exposure {
 		accounts := pol.Accounts(&weir.Principal{Kind: weir.Staff, Role: role, Name: Unseen, Credential: Unseen})
 		r := Risk{Party: accounts[0].Party, Role: role, Budget: *accounts[0].Budgets}
 		r.Own = r.Budget[weir.Clear] == weir.Budget{} && r.Budget[weir.Own] != weir.Budget{}
-		r.CouldHour, r.CouldDay = ahead.could(accounts, lane(r.Own))
+		r.CouldHour, r.CouldDay, r.CouldMonth = ahead.could(accounts, lane(r.Own))
 		x.Rows = append(x.Rows, r)
 	}
 	for _, r := range x.Rows {
@@ -287,19 +289,20 @@ func (o *outlook) of(party weir.Party, lane weir.Lane) ahead {
 }
 
 // could gives the most customers that somebody charged to all these accounts
-// could take in a lane within the next hour and day.
-func (o *outlook) could(accounts []weir.Account, lane weir.Lane) (hour, day int) {
-	hour, day = weir.Unbounded, weir.Unbounded
+// could take in a lane within the next hour, day and 30 days.
+func (o *outlook) could(accounts []weir.Account, lane weir.Lane) (hour, day, month int) {
+	hour, day, month = weir.Unbounded, weir.Unbounded, weir.Unbounded
 	if o.guard.mode == Off {
-		return hour, day
+		return hour, day, month
 	}
 	for _, a := range accounts {
 		b := a.Budgets[lane]
 		staying := o.of(a.Party, lane)
 		hour = least(hour, b[weir.Hour], left(b[weir.Day], staying.hour[weir.Day]), left(b[weir.Month], staying.hour[weir.Month]))
 		day = least(day, times(24, b[weir.Hour]), b[weir.Day], left(b[weir.Month], staying.day[weir.Month]))
+		month = least(month, times(30, b[weir.Day]), b[weir.Month])
 	}
-	return hour, day
+	return hour, day, month
 }
 
 func left(limit, staying int) int {

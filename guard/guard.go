@@ -140,11 +140,7 @@ func (g *Guard) Restore(ctx context.Context) error {
 		g.next = index + 1
 		g.apply(e)
 		if len(e.Subjects) > 0 && (e.Kind == ledger.Release || e.Kind == ledger.Intent) {
-			demands := make([]meter.Demand, len(e.Subjects))
-			for i, s := range e.Subjects {
-				demands[i] = meter.Demand{Subject: s.Subject, Lanes: s.Lanes}
-			}
-			g.meter.Restore(e.Time, e.Parties(), demands)
+			g.meter.Restore(e.Time, e.Parties(), demandsOf(e))
 			g.known.restore(e, g.Policy())
 		}
 		return ctx.Err()

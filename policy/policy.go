@@ -131,6 +131,27 @@ func (p *Policy) Purposes() []Purpose { return slices.Clone(p.purposes) }
 // Roles gives the names of the roles in the order of the file.
 func (p *Policy) Roles() []string { return slices.Clone(p.roleNames) }
 
+// A Route is a place of the policy where requests name a customer, answers hold
+// customers, or something passes unread.
+type Route struct {
+	Position
+	Text    string   // GET /v1/customers/{id}
+	Name    string   // what the ledger calls it
+	Subject string   // as it is written; "": by the identifiers in each record
+	Opaque  []string // media types that pass unread
+}
+
+// Routes gives the routes in the order of the file.
+func (p *Policy) Routes() (all []Route) {
+	for _, r := range p.routes {
+		all = append(all, Route{p.position(r.at), r.text, r.name, r.about, slices.Clone(r.opaque)})
+	}
+	return all
+}
+
+// UndeclaredBlocked reports whether a request that matches no route is refused.
+func (p *Policy) UndeclaredBlocked() bool { return p.blockUndeclared }
+
 // Watch gives the thresholds of the watching rules.
 func (p *Policy) Watch() WatchRules { return p.watch }
 
