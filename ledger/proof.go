@@ -121,6 +121,15 @@ func (t *Tree) open(msg []byte) (Checkpoint, error) {
 	return keys.open(msg)
 }
 
+// First gives the index of the first entry that the log's files hold.
+func (t *Tree) First() (int64, error) {
+	segs, err := t.segments()
+	if err != nil {
+		return 0, fmt.Errorf("first entry of ledger: %w", err)
+	}
+	return segs[0].first, nil
+}
+
 // Checkpoint gives the newest checkpoint, and the signed note that it stands in.
 func (t *Tree) Checkpoint() (Checkpoint, []byte, error) {
 	c, msg, err := t.newest()

@@ -1,13 +1,16 @@
-// Package sqlite keeps Weir's state in one SQLite file: for now the subject
-// directory, which links identifiers to pseudonyms.
+// Package sqlite keeps Weir's state in SQLite files: the subject directory,
+// which links identifiers to pseudonyms, and, in a file of its own that can be
+// made again, the index of the ledger.
 //
-// The file is in WAL mode and every commit is synced (synchronous=FULL). One
-// connection writes; others read beside it, in this process and in others.
-// Migrations are steps of SQL whose count stands in user_version.
+// The files are in WAL mode, and every commit of the subject directory is synced
+// (synchronous=FULL). One connection writes; others read beside it, in this
+// process and in others. Migrations are steps of SQL whose count stands in
+// user_version.
 //
-// It guarantees that what a method has returned as stored survives a crash of
-// the process and of the machine, and that what was erased is overwritten in the
-// file and gone from the write-ahead log when the method returns.
+// It guarantees that what the subject directory has returned as stored survives a
+// crash of the process and of the machine, and that what was erased from it is
+// overwritten in the file and gone from the write-ahead log when the method
+// returns. The index is whole after a crash, and may be shorter.
 //
 // It does not encrypt the file, does not hold identifiers (only keyed hashes of
 // them), and does not reach copies of the file that somebody has made.
@@ -22,6 +25,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
@@ -36,8 +40,12 @@ var (
 	ErrKey = errors.New("key of the subject directory does not fit")
 )
 
-// applicationID marks the file as Weir's (PRAGMA application_id): "weir".
-const applicationID = 0x77656972
+// A kind is what a file can be.
+type kind struct {
+	applicationID int      // marks the file (PRAGMA application_id)
+	pragmas       []string // beside those of every file
+	steps         []string // migrations; one that was released is never changed
+}
 
 // readers is how many connections read at once.
 const readers = 4
@@ -50,7 +58,9 @@ type Store struct {
 
 // Create makes a new database at path. It fails with an error that is
 // fs.ErrExist where there is a file.
-func Create(path string) (*Store, error) {
+func Create(path string) (*Store, error) { return create(path, &stateFile) }
+
+func create(path string, k *kind) (*Store, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create store: %w", err)
@@ -58,7 +68,7 @@ func Create(path string) (*Store, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("create store: %w", err)
 	}
-	s, err := open(path)
+	s, err := open(path, k)
 	if err != nil {
 		return nil, fmt.Errorf("create store: %w", err)
 	}
@@ -77,7 +87,9 @@ func Create(path string) (*Store, error) {
 // Open opens the database at path and brings its schema up to date. It fails
 // with an error that is fs.ErrNotExist where there is no file, and with
 // ErrForeign where the file is something else.
-func Open(path string) (*Store, error) {
+func Open(path string) (*Store, error) { return openExisting(path, &stateFile) }
+
+func openExisting(path string, k *kind) (*Store, error) {
 	st, err := os.Stat(path)
 	if err == nil && !st.Mode().IsRegular() {
 		err = &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
@@ -85,22 +97,23 @@ func Open(path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s, err := open(path)
+	s, err := open(path, k)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	return s, nil
 }
 
-func open(path string) (*Store, error) {
+func open(path string, k *kind) (*Store, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
 	dsn := func(more ...string) string {
-		q := url.Values{"_pragma": append([]string{
-			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
-		}, more...), "_txlock": {"immediate"}}
+		q := url.Values{"_pragma": slices.Concat([]string{"busy_timeout(10000)", "journal_mode(WAL)"}, k.pragmas, more)}
+		if len(more) == 0 {
+			q.Set("_txlock", "immediate")
+		}
 		return (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String()
 	}
 	s := new(Store)
@@ -108,7 +121,7 @@ func open(path string) (*Store, error) {
 		return nil, err
 	}
 	s.write.SetMaxOpenConns(1)
-	if err := migrate(context.Background(), s.write); err != nil {
+	if err := migrate(context.Background(), s.write, k); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -131,21 +144,24 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// steps are the migrations. A step that was released is never changed.
-var steps = [...]string{
-	`CREATE TABLE subjects (
-		mac     BLOB NOT NULL PRIMARY KEY, -- HMAC-SHA-256 of the identifier
-		subject BLOB NOT NULL              -- its pseudonym, 16 random bytes
-	) STRICT, WITHOUT ROWID;
-	CREATE TABLE checks (
-		name  TEXT NOT NULL PRIMARY KEY,
-		value BLOB NOT NULL                -- what a key makes of a fixed text
-	) STRICT, WITHOUT ROWID;`,
+var stateFile = kind{
+	applicationID: 0x77656972, // "weir"
+	pragmas:       []string{"synchronous(FULL)", "secure_delete(ON)"},
+	steps: []string{
+		`CREATE TABLE subjects (
+			mac     BLOB NOT NULL PRIMARY KEY, -- HMAC-SHA-256 of the identifier
+			subject BLOB NOT NULL              -- its pseudonym, 16 random bytes
+		) STRICT, WITHOUT ROWID;
+		CREATE TABLE checks (
+			name  TEXT NOT NULL PRIMARY KEY,
+			value BLOB NOT NULL                -- what a key makes of a fixed text
+		) STRICT, WITHOUT ROWID;`,
+	},
 }
 
 // migrate brings a database from whatever version it has to the newest, all in
 // one transaction.
-func migrate(ctx context.Context, db *sql.DB) error {
+func migrate(ctx context.Context, db *sql.DB, k *kind) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -162,20 +178,20 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	switch fresh := version == 0 && id == 0 && tables == 0; {
-	case !fresh && id != applicationID:
+	case !fresh && id != k.applicationID:
 		return ErrForeign
-	case version > len(steps):
+	case version > len(k.steps):
 		return fmt.Errorf("%w: schema %d is newer", ErrForeign, version)
-	case version == len(steps):
+	case version == len(k.steps):
 		return nil
 	}
-	for _, step := range steps[version:] {
+	for _, step := range k.steps[version:] {
 		if _, err := tx.ExecContext(ctx, step); err != nil {
 			return fmt.Errorf("migrate: %w", err)
 		}
 	}
 	// PRAGMAs take no parameters; both numbers are ours.
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d`, applicationID, len(steps))); err != nil {
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d`, k.applicationID, len(k.steps))); err != nil {
 		return err
 	}
 	return tx.Commit()
