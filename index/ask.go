@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -33,8 +34,21 @@ func (q *Question) everybody() bool {
 		slices.ContainsFunc(q.Parties, func(p weir.Party) bool { return p.Kind == weir.ByDeployment })
 }
 
-func (q *Question) within(t time.Time) bool {
-	return !t.Before(q.From) && (q.To.IsZero() || t.Before(q.To))
+// within reports whether a time, in ns, lies in the question's span.
+func (a *asking) within(t int64) bool { return t >= a.from && t < a.to }
+
+// ns gives a time in ns since 1970, or the given bound where it is zero or beyond
+// what can be written so.
+func ns(t time.Time, bound int64) int64 {
+	switch {
+	case t.IsZero():
+		return bound
+	case t.Year() < 1700:
+		return math.MinInt64
+	case t.Year() > 2250:
+		return math.MaxInt64
+	}
+	return t.UnixNano()
 }
 
 // An Answer says what the numbers in visits stand for, and which entries were
@@ -62,6 +76,7 @@ func Ask(ctx context.Context, s Store, log Log, q Question, fn func(*Visit) erro
 		answer:  &Answer{subjects: map[uint32]weir.Subject{}, whos: map[uint32]*Who{}},
 		pending: map[joint]*visit{},
 		new:     map[Kind]map[Key]uint32{},
+		from:    ns(q.From, math.MinInt64), to: ns(q.To, math.MaxInt64),
 	}
 	first, err := log.Tree.First()
 	if err != nil {
@@ -104,6 +119,8 @@ type asking struct {
 	parties bits   // of them, those who are asked about themselves
 	subject uint32 // the customer asked about; 0: the index does not know it, or none is
 	lo, hi  int64  // the chunks that overlap the span
+
+	from, to int64 // the span, in ns
 
 	pending map[joint]*visit // began, and their end was not met yet
 	seen    bits             // customers in visits given
@@ -404,10 +421,8 @@ func (a *asking) local(c *chunk) ([]*visit, error) {
 			continue
 		}
 		need[Whos][v.who-1] = true
-		for _, b := range v.batches {
-			for _, s := range b.sights {
-				need[Subjects][s.Subject-1] = need[Subjects][s.Subject-1] || a.q.Subject == weir.Subject{} || s.Subject == about
-			}
+		for _, s := range v.sights {
+			need[Subjects][s.Subject-1] = need[Subjects][s.Subject-1] || a.q.Subject == weir.Subject{} || s.Subject == about
 		}
 		kept = append(kept, v)
 	}
@@ -464,9 +479,9 @@ func (a *asking) local(c *chunk) ([]*visit, error) {
 		for i := range v.batches {
 			b := &v.batches[i]
 			b.set, b.reason = n.of(Treatings, b.set), n.of(Words, b.reason)
-			for j := range b.sights {
-				b.sights[j].Subject = n.of(Subjects, b.sights[j].Subject)
-			}
+		}
+		for i := range v.sights {
+			v.sights[i].Subject = n.of(Subjects, v.sights[i].Subject)
 		}
 	}
 	return kept, nil
@@ -537,9 +552,10 @@ func (a *asking) part(v *visit, chunk int64) error {
 	}
 	p.upTo = chunk
 	for _, b := range v.batches {
-		b.sights = slices.Clone(b.sights)
+		b.from, b.to = b.from+int32(len(p.sights)), b.to+int32(len(p.sights))
 		p.batches = append(p.batches, b)
 	}
+	p.sights = append(p.sights, v.sights...)
 	if !v.closed {
 		return nil
 	}
@@ -558,18 +574,18 @@ func (a *asking) give(v *visit) error {
 		return nil
 	}
 	about := a.q.Subject != (weir.Subject{})
-	relevant := !about && v.closed && a.q.within(v.closeAt)
+	relevant := !about && v.closed && a.within(v.closeAt)
 	out := &a.out
 	*out = Visit{Who: v.who, Where: where, Batches: out.Batches[:0], Closed: v.closed, Outcome: a.words[v.outcome], Unread: v.unread, Close: v.close}
 	for i := range v.batches {
 		b := &v.batches[i]
-		if !a.q.within(b.at) {
+		if !a.within(b.at) {
 			continue
 		}
 		if int(b.set) >= len(a.sets) || int(b.reason) >= len(a.words) {
 			return ErrFormat
 		}
-		sights := b.sights
+		sights := v.sightsOf(b)
 		if about {
 			k := slices.IndexFunc(sights, func(s Sight) bool { return s.Subject == a.subject && a.subject != 0 })
 			if k < 0 {
@@ -583,8 +599,8 @@ func (a *asking) give(v *visit) error {
 		}
 		relevant = true
 		out.Batches = append(out.Batches, Batch{
-			Index: b.index, Time: b.at, Kind: b.kind, Treated: a.sets[b.set], Set: b.set,
-			Reason: weir.Reason(a.words[b.reason]), N: b.n, Sights: sights,
+			Index: b.index, Time: time.Unix(0, b.at).UTC(), Kind: b.kind, Treated: a.sets[b.set], Set: b.set,
+			Reason: weir.Reason(a.words[b.reason]), N: int(b.n), Sights: sights,
 		})
 	}
 	if !relevant {
@@ -624,9 +640,7 @@ func (a *asking) names() error {
 
 // saw reports whether a visit is about a customer.
 func (v *visit) saw(subject uint32) bool {
-	return subject != 0 && slices.ContainsFunc(v.batches, func(b batch) bool {
-		return slices.ContainsFunc(b.sights, func(s Sight) bool { return s.Subject == subject })
-	})
+	return subject != 0 && slices.ContainsFunc(v.sights, func(s Sight) bool { return s.Subject == subject })
 }
 
 // at gives the index of a visit's first entry.

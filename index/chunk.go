@@ -60,28 +60,31 @@ type visitKey struct {
 	who, where uint32
 }
 
-// A visit is a Visit with numbers for names.
+// A visit is a Visit with numbers for names. Times are in ns since 1970.
 type visit struct {
 	visitKey
 	started bool // an Intent is among its batches: nothing of it lies before
 	batches []batch
+	sights  []Sight // of all batches
 	closed  bool
 	close   int64
-	closeAt time.Time
+	closeAt int64
 	outcome uint32
 	unread  int64
 	upTo    int64 // while it is put together: the last chunk whose part of it is in
 }
 
+// A batch has no pointers: there are many.
 type batch struct {
-	index  int64
-	at     time.Time
-	kind   ledger.Kind
-	set    uint32
-	reason uint32
-	n      int
-	sights []Sight
+	index, at int64
+	kind      ledger.Kind
+	set       uint32
+	reason    uint32
+	n         int32
+	from, to  int32 // its sights among those of the visit
 }
+
+func (v *visit) sightsOf(b *batch) []Sight { return v.sights[b.from:b.to:b.to] }
 
 // whole reports whether no other chunk can have anything of the visit.
 func (v *visit) whole() bool { return v.started && v.closed || v.exchange == weir.ExchangeID{} }
@@ -128,31 +131,29 @@ func (c *chunk) add(index int64, e *ledger.Entry, actions []ledger.Count) {
 	}
 	v := c.visit(e)
 	if e.Kind == ledger.Close {
-		v.closed, v.close, v.closeAt, v.unread = true, index, e.Time, e.Unread
+		v.closed, v.close, v.closeAt, v.unread = true, index, e.Time.UnixNano(), e.Unread
 		if e.Outcome != "" {
 			v.outcome = c.words.number(e.Outcome, func() string { return e.Outcome })
 		}
 		delete(c.open, v.visitKey)
 		return
 	}
-	b := batch{index: index, at: e.Time, kind: e.Kind}
+	b := batch{index: index, at: e.Time.UnixNano(), kind: e.Kind, from: int32(len(v.sights))}
 	switch e.Kind {
 	case ledger.Intent:
 		v.started = true
 	case ledger.Release:
 		b.set = c.set(actions)
 	case ledger.Denied:
-		b.n = e.N
+		b.n = int32(min(e.N, 1<<31-1))
 		if e.Reason != "" {
 			b.reason = c.words.number(string(e.Reason), func() string { return string(e.Reason) })
 		}
 	}
-	if len(e.Subjects) > 0 {
-		b.sights = make([]Sight, len(e.Subjects))
-		for i, t := range e.Subjects {
-			b.sights[i] = Sight{c.subjects.number(t.Subject, func() weir.Subject { return t.Subject }), t.Lanes}
-		}
+	for _, t := range e.Subjects {
+		v.sights = append(v.sights, Sight{c.subjects.number(t.Subject, func() weir.Subject { return t.Subject }), t.Lanes})
 	}
+	b.to = int32(len(v.sights))
 	v.batches = append(v.batches, b)
 }
 

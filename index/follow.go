@@ -355,11 +355,11 @@ func (w *writing) pages(to Writer, c *chunk, n numbered) error {
 		for i := range v.batches {
 			b := &v.batches[i]
 			b.set, b.reason = n.of(Treatings, b.set), n.of(Words, b.reason)
-			for j := range b.sights {
-				s := &b.sights[j]
-				s.Subject = n.of(Subjects, s.Subject)
-				sights[s.Subject%SightBuckets] = append(sights[s.Subject%SightBuckets], sighting{s.Subject, v.who})
-			}
+		}
+		for i := range v.sights {
+			s := &v.sights[i]
+			s.Subject = n.of(Subjects, s.Subject)
+			sights[s.Subject%SightBuckets] = append(sights[s.Subject%SightBuckets], sighting{s.Subject, v.who})
 		}
 		visits[v.who%VisitBuckets] = append(visits[v.who%VisitBuckets], v)
 		if recipient == "" {
@@ -379,7 +379,7 @@ func (w *writing) pages(to Writer, c *chunk, n numbered) error {
 		if len(list) == 0 {
 			continue
 		}
-		if err := to.Page(Visits, bucket, c.number, page(list, c.number*w.chunk, c.begin)); err != nil {
+		if err := to.Page(Visits, bucket, c.number, page(list, c.number*w.chunk, c.begin.UnixNano())); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -16,8 +17,9 @@ import (
 // lists behind their length. A page of visits:
 //
 //	8 bytes  time of the chunk's first entry, in ns
-//	for each visit, ordered by who and then as they began:
+//	for each who, ascending:
 //	  who      difference to the one before, divided by VisitBuckets
+//	  length   in bytes, of its visits:
 //	  where
 //	  flags    closed, has an outcome, has unread bytes, started; goes on elsewhere
 //	  exchange 12 bytes, if it goes on elsewhere
@@ -38,57 +40,70 @@ const (
 )
 
 // page writes visits of one chunk, which have numbers of the index.
-func page(visits []*visit, first int64, begin time.Time) []byte {
-	slices.SortStableFunc(visits, func(a, b *visit) int { return int(int64(a.who) - int64(b.who)) })
-	b := binary.BigEndian.AppendUint64(nil, uint64(begin.UnixNano()))
-	who := uint32(0)
+func page(visits []*visit, first int64, begin int64) []byte {
+	slices.SortStableFunc(visits, func(a, b *visit) int { return cmp.Compare(a.who, b.who) })
+	b := binary.BigEndian.AppendUint64(nil, uint64(begin))
+	last := uint32(0)
+	var group []byte
+	for i, v := range visits {
+		group = v.append(group, first, begin)
+		if i+1 < len(visits) && visits[i+1].who == v.who {
+			continue
+		}
+		b = binary.AppendUvarint(b, uint64(v.who/VisitBuckets-last))
+		b = binary.AppendUvarint(b, uint64(len(group)))
+		b = append(b, group...)
+		last, group = v.who/VisitBuckets, group[:0]
+	}
+	return b
+}
+
+// append writes one visit.
+func (v *visit) append(b []byte, first, begin int64) []byte {
 	put := func(n int64) { b = binary.AppendUvarint(b, uint64(n)) }
-	for _, v := range visits {
-		put(int64(v.who/VisitBuckets - who))
-		who = v.who / VisitBuckets
-		put(int64(v.where))
-		flags := byte(0)
-		for _, f := range []struct {
-			is   bool
-			flag byte
-		}{{v.closed, flagClosed}, {v.outcome != 0, flagOutcome}, {v.unread != 0, flagUnread}, {v.started, flagStarted}, {!v.whole(), flagElsewhere}} {
-			if f.is {
-				flags |= f.flag
-			}
+	put(int64(v.where))
+	flags := byte(0)
+	for _, f := range []struct {
+		is   bool
+		flag byte
+	}{{v.closed, flagClosed}, {v.outcome != 0, flagOutcome}, {v.unread != 0, flagUnread}, {v.started, flagStarted}, {!v.whole(), flagElsewhere}} {
+		if f.is {
+			flags |= f.flag
 		}
-		b = append(b, flags)
-		if flags&flagElsewhere != 0 {
-			b = append(b, v.exchange[:]...)
+	}
+	b = append(b, flags)
+	if flags&flagElsewhere != 0 {
+		b = append(b, v.exchange[:]...)
+	}
+	put(int64(len(v.batches)))
+	index, at := first, begin
+	for i := range v.batches {
+		x := &v.batches[i]
+		b = append(b, byte(x.kind))
+		put(x.index - index)
+		put(x.at - at)
+		index, at = x.index, x.at
+		switch x.kind {
+		case ledger.Release:
+			put(int64(x.set))
+		case ledger.Denied:
+			put(int64(x.reason))
+			put(int64(x.n))
 		}
-		put(int64(len(v.batches)))
-		index, at := first, begin
-		for _, x := range v.batches {
-			b = append(b, byte(x.kind))
-			put(x.index - index)
-			put(int64(x.at.Sub(at)))
-			index, at = x.index, x.at
-			switch x.kind {
-			case ledger.Release:
-				put(int64(x.set))
-			case ledger.Denied:
-				put(int64(x.reason))
-				put(int64(x.n))
-			}
-			put(int64(len(x.sights)))
-			for _, s := range x.sights {
-				put(int64(s.Subject))
-				b = append(b, byte(s.Lanes))
-			}
+		put(int64(x.to - x.from))
+		for _, s := range v.sightsOf(x) {
+			put(int64(s.Subject))
+			b = append(b, byte(s.Lanes))
 		}
-		if v.closed {
-			put(v.close - index)
-			put(int64(v.closeAt.Sub(at)))
-			if v.outcome != 0 {
-				put(int64(v.outcome))
-			}
-			if v.unread != 0 {
-				put(v.unread)
-			}
+	}
+	if v.closed {
+		put(v.close - index)
+		put(v.closeAt - at)
+		if v.outcome != 0 {
+			put(int64(v.outcome))
+		}
+		if v.unread != 0 {
+			put(v.unread)
 		}
 	}
 	return b
@@ -102,28 +117,28 @@ type cuts struct {
 }
 
 func (c *cuts) uint() uint64 {
-	if len(c.b) > 0 && c.b[0] < 0x80 { // nearly always
-		n := uint64(c.b[0])
-		c.b = c.b[1:]
-		return n
-	}
-	n, k := binary.Uvarint(c.b)
-	if k <= 0 {
+	n, rest := uvarint(c.b)
+	if rest == nil {
 		c.fail()
-		return 0
 	}
-	c.b = c.b[k:]
+	c.b = rest
 	return n
 }
 
-// int reads a number that an int64 can hold.
-func (c *cuts) int() int64 {
-	n := c.uint()
-	if n > 1<<62 {
-		c.fail()
-		return 0
+// uvarint reads a number; rest is nil, and n 0, where none is written.
+func uvarint(b []byte) (n uint64, rest []byte) {
+	if len(b) > 0 && b[0] < 0x80 {
+		return uint64(b[0]), b[1:]
 	}
-	return int64(n)
+	return longUvarint(b)
+}
+
+func longUvarint(b []byte) (n uint64, rest []byte) {
+	n, k := binary.Uvarint(b)
+	if k <= 0 || n > 1<<62 {
+		return 0, nil
+	}
+	return n, b[k:]
 }
 
 func (c *cuts) id() uint32 {
@@ -171,80 +186,122 @@ func (c *cuts) fail()        { c.b, c.bad = nil, true }
 // A pageReader gives the visits of a page one after the other, in memory that it
 // uses again.
 type pageReader struct {
-	cuts
+	rest   []byte // the page, behind the visits of who
+	group  []byte // the rest of the visits of who
 	first  int64
-	begin  time.Time
+	begin  int64
 	bucket uint32
-	who    uint32
+	who    uint32 // divided by VisitBuckets
 	v      visit
-	sights []Sight
 }
 
 func (r *pageReader) reset(body []byte, bucket int, first int64) {
-	r.cuts = cuts{b: body}
-	r.first, r.bucket, r.who = first, uint32(bucket), 0
-	r.begin = time.Unix(0, int64(binary.BigEndian.Uint64(r.take(8)))).UTC()
+	r.first, r.bucket, r.who, r.group = first, uint32(bucket), 0, nil
+	if r.rest = nil; len(body) >= 8 {
+		r.begin, r.rest = int64(binary.BigEndian.Uint64(body)), body[8:]
+	}
 }
 
+var errVisits = fmt.Errorf("%w: a page of visits cannot be read", ErrFormat)
+
 // next gives the next visit, valid until it is called again; nil at the end. With
-// want, visits of whom it does not have are passed over quickly.
+// want, the visits of whom it does not have are passed over.
 func (r *pageReader) next(want *bits) (*visit, error) {
-	for len(r.b) > 0 {
-		v := &r.v
-		*v = visit{batches: v.batches[:0]}
-		r.sights = r.sights[:0]
-		r.who += r.id()
-		v.who = r.who*VisitBuckets + r.bucket
-		v.where = r.id()
-		flags := r.byte()
-		v.started, v.closed = flags&flagStarted != 0, flags&flagClosed != 0
-		if flags&flagElsewhere != 0 {
-			copy(v.exchange[:], r.take(len(v.exchange)))
+	for len(r.group) == 0 {
+		if len(r.rest) == 0 {
+			return nil, nil
 		}
-		wanted := want == nil || want.has(v.who)
-		index, at := r.first, r.begin
-		for range r.count() {
-			x := batch{kind: ledger.Kind(r.byte())}
-			index += r.int()
-			at = at.Add(time.Duration(r.int()))
-			x.index, x.at = index, at
-			switch x.kind {
-			case ledger.Release:
-				x.set = r.id()
-			case ledger.Denied:
-				x.reason, x.n = r.id(), int(r.int())
-			}
-			n := r.count()
-			from := len(r.sights)
-			for range n {
-				s := Sight{r.id(), weir.Lanes(r.byte())}
-				if wanted {
-					r.sights = append(r.sights, s)
-				}
-			}
-			if wanted {
-				x.sights = r.sights[from:len(r.sights):len(r.sights)]
-				v.batches = append(v.batches, x)
-			}
+		who, b := uvarint(r.rest)
+		n, b := uvarint(b)
+		if b == nil || n > uint64(len(b)) || who > 1<<32 {
+			return nil, errVisits
 		}
-		if v.closed {
-			v.close = index + r.int()
-			v.closeAt = at.Add(time.Duration(r.int()))
-			if flags&flagOutcome != 0 {
-				v.outcome = r.id()
-			}
-			if flags&flagUnread != 0 {
-				v.unread = r.int()
-			}
-		}
-		if r.bad {
-			return nil, fmt.Errorf("%w: a page of visits cannot be read", ErrFormat)
-		}
-		if wanted {
-			return v, nil
+		r.who += uint32(who)
+		r.group, r.rest = b[:n], b[n:]
+		if want != nil && !want.has(r.number()) {
+			r.group = nil
 		}
 	}
-	return nil, nil
+	b, ok := r.v.read(r.group, r.first, r.begin)
+	if !ok {
+		return nil, errVisits
+	}
+	r.v.who, r.group = r.number(), b
+	return &r.v, nil
+}
+
+func (r *pageReader) number() uint32 { return r.who*VisitBuckets + r.bucket }
+
+// read takes over what append has written and gives what stands behind.
+func (v *visit) read(b []byte, first, begin int64) (rest []byte, ok bool) {
+	*v = visit{batches: v.batches[:0], sights: v.sights[:0]}
+	where, b := uvarint(b)
+	if len(b) == 0 {
+		return nil, false
+	}
+	flags := b[0]
+	b = b[1:]
+	v.where = uint32(where)
+	v.started, v.closed = flags&flagStarted != 0, flags&flagClosed != 0
+	if flags&flagElsewhere != 0 {
+		if len(b) < len(v.exchange) {
+			return nil, false
+		}
+		b = b[copy(v.exchange[:], b):]
+	}
+	n, b := uvarint(b)
+	if n > uint64(len(b)) {
+		return nil, false
+	}
+	index, at := uint64(first), uint64(begin)
+	var x, y uint64
+	for range n {
+		if len(b) == 0 {
+			return nil, false
+		}
+		c := batch{kind: ledger.Kind(b[0]), from: int32(len(v.sights))}
+		x, b = uvarint(b[1:])
+		y, b = uvarint(b)
+		index, at = index+x, at+y
+		c.index, c.at = int64(index), int64(at)
+		switch c.kind {
+		case ledger.Release:
+			x, b = uvarint(b)
+			c.set = uint32(x)
+		case ledger.Denied:
+			x, b = uvarint(b)
+			y, b = uvarint(b)
+			c.reason, c.n = uint32(x), int32(y)
+		}
+		x, b = uvarint(b)
+		if x > uint64(len(b)) {
+			return nil, false
+		}
+		for range x {
+			y, b = uvarint(b)
+			if len(b) == 0 {
+				return nil, false
+			}
+			v.sights = append(v.sights, Sight{uint32(y), weir.Lanes(b[0])})
+			b = b[1:]
+		}
+		c.to = int32(len(v.sights))
+		v.batches = append(v.batches, c)
+	}
+	if v.closed {
+		x, b = uvarint(b)
+		y, b = uvarint(b)
+		v.close, v.closeAt = int64(index+x), int64(at+y)
+		if flags&flagOutcome != 0 {
+			x, b = uvarint(b)
+			v.outcome = uint32(x)
+		}
+		if flags&flagUnread != 0 {
+			x, b = uvarint(b)
+			v.unread = int64(x)
+		}
+	}
+	return b, b != nil
 }
 
 // A sighting says that a party saw a customer.
@@ -255,9 +312,9 @@ type sighting struct{ subject, who uint32 }
 func sightsPage(all []sighting) []byte {
 	slices.SortFunc(all, func(a, b sighting) int {
 		if a.subject != b.subject {
-			return int(int64(a.subject) - int64(b.subject))
+			return cmp.Compare(a.subject, b.subject)
 		}
-		return int(int64(a.who) - int64(b.who))
+		return cmp.Compare(a.who, b.who)
 	})
 	all = slices.Compact(all)
 	var b []byte

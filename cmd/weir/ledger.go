@@ -20,6 +20,8 @@ type ledgerCommand struct {
 	Show   ledgerShowCommand   `cmd:"" help:"Print a ledger's entries."`
 	Keys   ledgerKeysCommand   `cmd:"" help:"List the keys that have signed a ledger."`
 	Rotate ledgerRotateCommand `cmd:"" name:"rotate-key" help:"Give the ledger a new signing key."`
+
+	Reindex ledgerReindexCommand `cmd:"" help:"Make the index anew from the ledger."`
 }
 
 type ledgerVerifyCommand struct {

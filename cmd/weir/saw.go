@@ -1,15 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/index"
 	"github.com/getweir/weir/ledger"
 )
 
@@ -20,21 +22,6 @@ func laneNames(t ledger.Taken) (names []string) {
 		}
 	}
 	return names
-}
-
-// readLedger gives the entries of a state folder's ledger.
-func readLedger(state string, after time.Time, each func(index int64, e *ledger.Entry) error) error {
-	dir := filepath.Join(state, "ledger")
-	err := ledger.Read(dir, 0, func(index int64, e *ledger.Entry) error {
-		if e.Time.Before(after) {
-			return nil
-		}
-		return each(index, e)
-	})
-	if errors.Is(err, os.ErrNotExist) {
-		return usageError{fmt.Errorf("there is no ledger in %s; name the folder with --state", dir)}
-	}
-	return err
 }
 
 // sight is what one principal saw of one customer.
@@ -51,29 +38,69 @@ type sight struct {
 	Releases  int       `json:"releases"`
 	First     time.Time `json:"first"`
 	Last      time.Time `json:"last"`
-	lanes     weir.Lanes
+
+	entry   int64 // the first
+	lanes   weir.Lanes
+	wheres  []*index.Where
+	sets    []uint32 // numbers of treated
+	treated [][]index.Treated
 }
 
-func (t *sight) add(e *ledger.Entry, lanes weir.Lanes) {
+// add takes in one entry of a visit.
+func (t *sight) add(v *index.Visit, b *index.Batch, lanes weir.Lanes) {
 	t.lanes |= lanes
-	t.Lanes = laneNames(ledger.Taken{Lanes: t.lanes})
-	for _, a := range e.Actions {
-		if a.Action != weir.Block {
-			t.Classes = include(t.Classes, string(a.Class)+" "+map[weir.Action]string{weir.Allow: "clear", weir.Mask: "masked"}[a.Action])
-		}
-	}
-	t.Doors, t.Routes, t.Purposes = include(t.Doors, e.Door), include(t.Routes, e.Route), include(t.Purposes, string(e.Purpose))
-	if t.To = include(t.To, e.Recipient); t.To == nil {
-		t.To = []string{}
-	}
-	if e.Kind == ledger.Release {
+	if b.Kind == ledger.Release {
 		t.Releases++
 	}
-	if t.First.IsZero() {
-		t.First = e.Time
+	if b.Set != 0 && !slices.Contains(t.sets, b.Set) {
+		t.sets, t.treated = append(t.sets, b.Set), append(t.treated, b.Treated)
 	}
-	t.Last = e.Time
+	if !slices.Contains(t.wheres, v.Where) {
+		t.wheres = append(t.wheres, v.Where)
+	}
+	if t.First.IsZero() || b.Index < t.entry {
+		t.First, t.entry = b.Time, b.Index
+	}
+	if b.Time.After(t.Last) {
+		t.Last = b.Time
+	}
 }
+
+// finish writes out what add has gathered.
+func (t *sight) finish() {
+	t.Lanes = laneNames(ledger.Taken{Lanes: t.lanes})
+	for _, all := range t.treated {
+		for _, x := range all {
+			if x.Action != weir.Block {
+				t.Classes = include(t.Classes, string(x.Class)+" "+map[weir.Action]string{weir.Allow: "clear", weir.Mask: "masked"}[x.Action])
+			}
+		}
+	}
+	for _, w := range t.wheres {
+		t.Doors, t.Routes, t.Purposes = include(t.Doors, w.Door), include(t.Routes, w.Route), include(t.Purposes, string(w.Purpose))
+		t.To = include(t.To, w.Recipient)
+	}
+	for _, list := range []*[]string{&t.Classes, &t.Doors, &t.Routes, &t.Purposes, &t.To} {
+		slices.Sort(*list)
+		if *list == nil {
+			*list = []string{}
+		}
+	}
+}
+
+// how writes the sight's columns that both commands have in common.
+func (t *sight) how() []any {
+	to := strings.Join(t.To, ",")
+	if to == "" {
+		to = "-"
+	}
+	return []any{
+		strings.Join(t.Lanes, ","), t.Releases, t.Last.Format("2006-01-02 15:04:05"), strings.Join(t.Doors, ","),
+		strings.Join(t.Routes, ","), to, strings.Join(t.Classes, ", "),
+	}
+}
+
+const howHeader = "HOW\tRELEASES\tLAST\tDOOR\tROUTES\tTO\tCLASSES"
 
 func include(list []string, s string) []string {
 	if s == "" || slices.Contains(list, s) {
@@ -82,15 +109,36 @@ func include(list []string, s string) []string {
 	return append(list, s)
 }
 
+// inOrder finishes sights and orders them by their first entry.
+func inOrder(all []*sight) []*sight {
+	for _, t := range all {
+		t.finish()
+	}
+	slices.SortFunc(all, func(a, b *sight) int {
+		return cmp.Or(cmp.Compare(a.entry, b.entry), strings.Compare(a.Subject, b.Subject), strings.Compare(a.Principal, b.Principal))
+	})
+	return all
+}
+
+// party reads a party as the command line has it: a principal's name alone, or
+// with the kind before it.
+func party(text string) weir.Party {
+	p, err := weir.ParseParty(text)
+	if err != nil {
+		return weir.Party{Kind: weir.ByPrincipal, Name: text}
+	}
+	return p
+}
+
 type sawCommand struct {
-	Principal string        `arg:"" help:"A principal's name, or a party: credential:..., role:..., actor:..., issuer:..., network:..."`
-	State     string        `default:"weir-state" type:"path" help:"The state folder. Default: weir-state."`
-	Since     time.Duration `help:"Only the last, such as 24h." placeholder:"SPAN"`
-	JSON      bool          `name:"json" help:"Print as JSON."`
+	Principal string `arg:"" help:"A principal's name, or a party: credential:..., role:..., actor:..., issuer:..., network:..., deployment"`
+	State     string `default:"weir-state" type:"path" help:"The state folder. Default: weir-state."`
+	Since     string `help:"Only since then: a date, a time, or how long ago, such as 24h or 30d." placeholder:"WHEN"`
+	JSON      bool   `name:"json" help:"Print as JSON."`
 }
 
 func (sawCommand) Help() string {
-	return `Lists the customers, by pseudonym, whose data was released to a principal: in which manner, which classes left in the same batches, by which route and when.
+	return `Lists the customers, by pseudonym, whose data was released to a principal: in which manner, how often, through which door and route, to which vendor, and which classes left in the same batches. The index that weir serve keeps answers at once; what it has not reached yet is read from the ledger.
 
 Examples:
   weir saw stolen-support
@@ -98,50 +146,58 @@ Examples:
 }
 
 func (c *sawCommand) Run(s *streams) error {
-	want, err := weir.ParseParty(c.Principal)
+	want := party(c.Principal)
+	from, err := moment(c.Since, time.Now())
 	if err != nil {
-		want = weir.Party{Kind: weir.ByPrincipal, Name: c.Principal}
+		return err
 	}
-	found := map[weir.Subject]*sight{}
-	var order []weir.Subject
-	err = readLedger(c.State, since(c.Since), func(_ int64, e *ledger.Entry) error {
-		if e.Kind != ledger.Release && e.Kind != ledger.Intent || !slices.Contains(e.Parties(), want) {
-			return nil
-		}
-		for _, t := range e.Subjects {
-			if found[t.Subject] == nil {
-				found[t.Subject] = &sight{Subject: t.Subject.String()}
-				order = append(order, t.Subject)
+	found := map[uint32]*sight{}
+	a, err := askLedger(s.ctx, c.State, index.Question{Parties: []weir.Party{want}, From: from}, func(v *index.Visit) error {
+		for i := range v.Batches {
+			b := &v.Batches[i]
+			if b.Kind == ledger.Denied {
+				continue
 			}
-			found[t.Subject].add(e, t.Lanes)
+			for _, x := range b.Sights {
+				t := found[x.Subject]
+				if t == nil {
+					t = &sight{}
+					found[x.Subject] = t
+				}
+				t.add(v, b, x.Lanes)
+			}
 		}
-		return s.ctx.Err()
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	all := make([]*sight, 0, len(order))
+	all := make([]*sight, 0, len(found))
 	lanes := map[string]int{}
-	for _, subject := range order {
-		all = append(all, found[subject])
-		for _, l := range found[subject].Lanes {
+	for id, t := range found {
+		t.Subject = a.Subject(id).String()
+		all = append(all, t)
+	}
+	for _, t := range inOrder(all) {
+		for _, l := range t.Lanes {
 			lanes[l]++
 		}
 	}
 	if c.JSON {
 		return printJSON(s, struct {
 			Party    string         `json:"party"`
+			Covers   reachJSON      `json:"covers"`
 			Lanes    map[string]int `json:"customers"`
 			Subjects []*sight       `json:"subjects"`
-		}{want.String(), lanes, all})
+		}{want.String(), toReachJSON(a.Reach), lanes, all})
 	}
 	if len(all) == 0 {
-		fmt.Fprintf(s.out, "%s saw nobody's data.\n", want)
+		fmt.Fprintf(s.out, "%s saw nobody's data.\n%s\n", want, reachLine(a.Reach))
 		return nil
 	}
-	err = table(s, "CUSTOMER\tHOW\tRELEASES\tLAST\tROUTES\tCLASSES", func(row func(...any)) {
+	err = table(s, "CUSTOMER\t"+howHeader, func(row func(...any)) {
 		for _, t := range all {
-			row(t.Subject, strings.Join(t.Lanes, ","), t.Releases, t.Last.Format("2006-01-02 15:04:05"), strings.Join(t.Routes, ","), strings.Join(t.Classes, ", "))
+			row(append([]any{t.Subject}, t.how()...)...)
 		}
 	})
 	fmt.Fprintf(s.out, "\n%s: %d customers", want, len(all))
@@ -150,74 +206,117 @@ func (c *sawCommand) Run(s *streams) error {
 			fmt.Fprintf(s.out, ", %d %s", n, l)
 		}
 	}
-	fmt.Fprintln(s.out)
+	fmt.Fprintf(s.out, "\n%s\n", reachLine(a.Reach))
 	return err
 }
 
 type whoSawCommand struct {
-	Subject string        `arg:"" help:"A pseudonym (s-...), or an identifier: customer:ID, email:ADDRESS, phone:NUMBER."`
-	State   string        `default:"weir-state" type:"path" help:"The state folder. Default: weir-state."`
-	Since   time.Duration `help:"Only the last, such as 24h." placeholder:"SPAN"`
-	JSON    bool          `name:"json" help:"Print as JSON."`
+	Subject string `arg:"" help:"A pseudonym (s-...), or an identifier: customer:ID, email:ADDRESS, phone:NUMBER."`
+	State   string `default:"weir-state" type:"path" help:"The state folder. Default: weir-state."`
+	Since   string `help:"Only since then: a date, a time, or how long ago, such as 24h or 30d." placeholder:"WHEN"`
+	JSON    bool   `name:"json" help:"Print as JSON."`
 }
 
 func (whoSawCommand) Help() string {
-	return `Lists the principals that a customer's data was released to. An identifier is looked up in the subject directory, which needs the state's keys; the pseudonym alone does not.
+	return `Lists the principals that a customer's data was released to, how, through which door and route, and to which vendor. An identifier is looked up in the subject directory, which needs the state's keys; the pseudonym alone does not.
 
 Examples:
   weir who-saw customer:c-10001
-  weir who-saw --since 720h s-0f3c5e8a9b7d6c5e4f3a2b1c0d9e8f7a`
+  weir who-saw --since 30d s-0f3c5e8a9b7d6c5e4f3a2b1c0d9e8f7a`
 }
 
 func (c *whoSawCommand) Run(s *streams) error {
+	from, err := moment(c.Since, time.Now())
+	if err != nil {
+		return err
+	}
 	subject, err := c.find(s)
 	if err != nil {
 		return err
 	}
-	found := map[string]*sight{}
-	var order []string
-	err = readLedger(c.State, since(c.Since), func(_ int64, e *ledger.Entry) error {
-		if e.Kind != ledger.Release && e.Kind != ledger.Intent {
+	byWho := map[uint32]*sight{}
+	var reach index.Reach
+	all := []*sight{}
+	if subject != (weir.Subject{}) {
+		a, err := askLedger(s.ctx, c.State, index.Question{Subject: subject, From: from}, func(v *index.Visit) error {
+			for i := range v.Batches {
+				if b := &v.Batches[i]; b.Kind != ledger.Denied {
+					t := byWho[v.Who]
+					if t == nil {
+						t = &sight{}
+						byWho[v.Who] = t
+					}
+					t.add(v, b, b.Sights[0].Lanes)
+				}
+			}
 			return nil
+		})
+		if err != nil {
+			return err
 		}
-		for _, t := range e.Subjects {
-			if t.Subject != subject {
-				continue
-			}
-			who := e.Principal + " " + e.Credential
-			if found[who] == nil {
-				found[who] = &sight{Principal: e.Principal, Role: e.Role}
-				order = append(order, who)
-			}
-			found[who].add(e, t.Lanes)
-		}
-		return s.ctx.Err()
-	})
-	if err != nil {
-		return err
-	}
-	all := make([]*sight, 0, len(order))
-	for _, who := range order {
-		all = append(all, found[who])
+		all, reach = principals(a, byWho), a.Reach
 	}
 	if c.JSON {
 		return printJSON(s, struct {
-			Subject    string   `json:"subject"`
-			Principals []*sight `json:"principals"`
-		}{named(subject), all})
+			Subject    string    `json:"subject"`
+			Covers     reachJSON `json:"covers"`
+			Principals []*sight  `json:"principals"`
+		}{named(subject), toReachJSON(reach), all})
 	}
 	if len(all) == 0 {
-		fmt.Fprintf(s.out, "Nobody saw %s.\n", subject)
+		fmt.Fprintf(s.out, "Nobody saw %s.\n%s\n", subject, reachLine(reach))
 		return nil
 	}
-	if _, err := weir.ParseSubject(c.Subject); err != nil && !strings.HasPrefix(c.Subject, "customer:") {
-		defer fmt.Fprintln(s.out, "\n"+underCustomer)
-	}
-	return table(s, "PRINCIPAL\tROLE\tHOW\tRELEASES\tLAST\tROUTES\tCLASSES", func(row func(...any)) {
+	err = table(s, "PRINCIPAL\tROLE\t"+howHeader, func(row func(...any)) {
 		for _, t := range all {
-			row(t.Principal, t.Role, strings.Join(t.Lanes, ","), t.Releases, t.Last.Format("2006-01-02 15:04:05"), strings.Join(t.Routes, ","), strings.Join(t.Classes, ", "))
+			row(append([]any{t.Principal, t.Role}, t.how()...)...)
 		}
 	})
+	fmt.Fprintf(s.out, "\n%s\n", reachLine(reach))
+	if _, perr := weir.ParseSubject(c.Subject); perr != nil && !strings.HasPrefix(c.Subject, "customer:") {
+		fmt.Fprintln(s.out, underCustomer)
+	}
+	return err
+}
+
+// principals puts together what one principal saw by one credential, from whatever
+// network and with whatever role; the first role is shown.
+func principals(a *index.Answer, byWho map[uint32]*sight) []*sight {
+	type key struct{ principal, credential string }
+	found := map[key]*sight{}
+	all := []*sight{}
+	ids := slices.SortedFunc(maps.Keys(byWho), func(x, y uint32) int { return cmp.Compare(byWho[x].entry, byWho[y].entry) })
+	for _, id := range ids {
+		who, t := a.Who(id), byWho[id]
+		k := key{who.Principal, who.Credential}
+		if f := found[k]; f != nil {
+			f.merge(t)
+			continue
+		}
+		t.Principal, t.Role = who.Principal, who.Role
+		found[k] = t
+		all = append(all, t)
+	}
+	return inOrder(all)
+}
+
+// merge takes in another sight, which began later.
+func (t *sight) merge(o *sight) {
+	t.lanes |= o.lanes
+	t.Releases += o.Releases
+	for i, set := range o.sets {
+		if !slices.Contains(t.sets, set) {
+			t.sets, t.treated = append(t.sets, set), append(t.treated, o.treated[i])
+		}
+	}
+	for _, w := range o.wheres {
+		if !slices.Contains(t.wheres, w) {
+			t.wheres = append(t.wheres, w)
+		}
+	}
+	if o.Last.After(t.Last) {
+		t.Last = o.Last
+	}
 }
 
 // find gives the pseudonym that is asked about.

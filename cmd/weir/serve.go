@@ -21,6 +21,7 @@ import (
 	"github.com/getweir/weir/door/inbound"
 	"github.com/getweir/weir/guard"
 	"github.com/getweir/weir/identity"
+	"github.com/getweir/weir/index"
 	"github.com/getweir/weir/inspect"
 	"github.com/getweir/weir/ledger"
 	"github.com/getweir/weir/watch"
@@ -76,6 +77,7 @@ type server struct {
 	auth    *identity.Authenticator
 	guard   *guard.Guard
 	watch   *watch.Watch
+	index   *index.Index
 	console *console.Console // nil: none configured
 	http    *http.Server
 	secure  bool // by HTTPS; http.Server sets a TLSConfig of its own later
@@ -120,6 +122,9 @@ func newServer(cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err e
 	if err = s.guard.Restore(context.Background()); err != nil {
 		return nil, err
 	}
+	s.index = index.New(index.Config{
+		Store: s.state.index, Log: index.Log{Tree: s.state.ledger.Tree()}, Follow: s.state.ledger.Follow, Logger: log,
+	})
 	s.watch = watch.New(watch.Config{Rules: rules.Watch(), Log: s.state.ledger, Logger: log, Node: cfg.Node})
 	door, err := inbound.New(inbound.Config{
 		Upstream: upstream, Guard: s.guard, Auth: s.auth, Log: log, MaxSegment: cfg.Limits.Segment,
@@ -181,6 +186,7 @@ func (s *server) run(ctx context.Context) error {
 	rooms.Go(func() error { return s.guard.Run(behind) })
 	rooms.Go(func() error { return s.watch.Run(behind) })
 	rooms.Go(func() error { return s.auth.Run(behind) })
+	rooms.Go(func() error { return s.index.Run(behind) })
 	if s.console != nil {
 		rooms.Go(func() error { return s.console.Run(behind) })
 	}

@@ -18,6 +18,7 @@ import (
 //
 //	ledger/            the log, which may be copied and shown to auditors
 //	subjects.db        which identifier has which pseudonym
+//	index.db           who saw whom, made from the ledger; may be deleted
 //	keys/ledger.key    signs checkpoints; keyring.go says what stands in it
 //	keys/subjects.key  keys the subject directory's hashes
 //	keys/names.key     keys the pseudonyms of staff names
@@ -28,6 +29,7 @@ type state struct {
 	ledger   *ledger.Log
 	store    *sqlite.Store
 	subjects *sqlite.Subjects
+	index    *sqlite.Index
 }
 
 const namesKeyFile = "keys/names.key"
@@ -88,7 +90,11 @@ func openState(dir, node string, logger *slog.Logger) (*state, error) {
 		log.Close()
 		return nil, err
 	}
-	return &state{ledger: log, store: store, subjects: subjects}, nil
+	pages, err := makeIndex(dir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open index: %w", indexError(dir, err)), log.Close(), store.Close())
+	}
+	return &state{ledger: log, store: store, subjects: subjects, index: pages}, nil
 }
 
 // openSubjects opens the subject directory alone, which the command line may do
@@ -105,7 +111,9 @@ func openSubjects(dir string) (*sqlite.Store, *sqlite.Subjects, error) {
 	return store, store.Subjects(key), nil
 }
 
-func (s *state) close() error { return errors.Join(s.ledger.Close(), s.store.Close()) }
+func (s *state) close() error {
+	return errors.Join(s.ledger.Close(), s.index.Close(), s.store.Close())
+}
 
 func readHexKey(path string) ([]byte, error) {
 	text, err := os.ReadFile(path)

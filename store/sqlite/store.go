@@ -43,6 +43,7 @@ var (
 // A kind is what a file can be.
 type kind struct {
 	applicationID int      // marks the file (PRAGMA application_id)
+	first         []string // pragmas that come before all others: they make the file what it is
 	pragmas       []string // beside those of every file
 	steps         []string // migrations; one that was released is never changed
 }
@@ -110,7 +111,7 @@ func open(path string, k *kind) (*Store, error) {
 		return nil, err
 	}
 	dsn := func(more ...string) string {
-		q := url.Values{"_pragma": slices.Concat([]string{"busy_timeout(10000)", "journal_mode(WAL)"}, k.pragmas, more)}
+		q := url.Values{"_pragma": slices.Concat(k.first, []string{"busy_timeout(10000)", "journal_mode(WAL)"}, k.pragmas, more)}
 		if len(more) == 0 {
 			q.Set("_txlock", "immediate")
 		}
