@@ -27,17 +27,25 @@ type Cursor struct {
 // Cursor gives the cursor behind the first next entries. It fails with
 // ErrUnproven where no checkpoint covers them yet.
 func (t *Tree) Cursor(next int64) (Cursor, error) {
+	keys, err := t.keys()
+	if err != nil {
+		return Cursor{}, fmt.Errorf("make cursor: %w", err)
+	}
 	root, err := t.Root(next)
 	if err != nil {
 		return Cursor{}, fmt.Errorf("make cursor: %w", err)
 	}
-	return Cursor{t.verifier.Name(), next, root}, nil
+	return Cursor{keys.origin(), next, root}, nil
 }
 
 // Check reports whether the log is the one that c was made on and still begins
 // with the same entries; else it fails with ErrCursor.
 func (t *Tree) Check(c Cursor) error {
-	if c.Origin != t.verifier.Name() {
+	keys, err := t.keys()
+	if err != nil {
+		return fmt.Errorf("check cursor: %w", err)
+	}
+	if c.Origin != keys.origin() {
 		return fmt.Errorf("%w: it is for %q", ErrCursor, c.Origin)
 	}
 	root, err := t.Root(c.Next)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/getweir/weir"
-	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/index"
 	"github.com/getweir/weir/policy"
 )
 
@@ -106,15 +106,25 @@ func (c *policyExplainCommand) known(s *streams) (weir.Principal, error) {
 	if c.Principal == "" {
 		return pr, nil
 	}
-	found := false
-	err := readLedger(c.State, since(0), func(_ int64, e *ledger.Entry) error {
-		if e.Principal == c.Principal && e.Role != "" {
-			found = true
-			pr = weir.Principal{Kind: e.PrincipalKind, Name: e.Principal, Role: e.Role, Credential: e.Credential, Issuer: e.Issuer, Network: e.Network, Act: slices.Clone(e.Act)}
+	last := map[uint32]int64{} // by who: the newest entry
+	a, err := askLedger(s.ctx, c.State, index.Question{Parties: []weir.Party{{Kind: weir.ByPrincipal, Name: c.Principal}}}, func(v *index.Visit) error {
+		last[v.Who] = max(last[v.Who], v.Close)
+		for _, b := range v.Batches {
+			last[v.Who] = max(last[v.Who], b.Index)
 		}
-		return s.ctx.Err()
+		return nil
 	})
-	if err == nil && !found {
+	if err != nil {
+		return pr, err
+	}
+	newest := int64(-1)
+	for id, at := range last {
+		if w := a.Who(id); w.Role != "" && at > newest {
+			newest = at
+			pr = weir.Principal{Kind: w.Kind, Name: w.Principal, Role: w.Role, Credential: w.Credential, Issuer: w.Issuer, Network: w.Network, Act: slices.Clone(w.Act)}
+		}
+	}
+	if newest < 0 {
 		err = usageError{fmt.Errorf("the ledger knows no principal %q; name its role with --role", c.Principal)}
 	}
 	return pr, err

@@ -77,7 +77,7 @@ type server struct {
 	auth    *identity.Authenticator
 	guard   *guard.Guard
 	watch   *watch.Watch
-	index   *index.Index
+	index   *index.Index     // nil: it cannot be opened
 	console *console.Console // nil: none configured
 	http    *http.Server
 	secure  bool // by HTTPS; http.Server sets a TLSConfig of its own later
@@ -122,9 +122,11 @@ func newServer(cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err e
 	if err = s.guard.Restore(context.Background()); err != nil {
 		return nil, err
 	}
-	s.index = index.New(index.Config{
-		Store: s.state.index, Log: index.Log{Tree: s.state.ledger.Tree()}, Follow: s.state.ledger.Follow, Logger: log,
-	})
+	if s.state.index != nil {
+		s.index = index.New(index.Config{
+			Store: s.state.index, Log: index.Log{Tree: s.state.ledger.Tree()}, Follow: s.state.ledger.Follow, Logger: log,
+		})
+	}
 	s.watch = watch.New(watch.Config{Rules: rules.Watch(), Log: s.state.ledger, Logger: log, Node: cfg.Node})
 	door, err := inbound.New(inbound.Config{
 		Upstream: upstream, Guard: s.guard, Auth: s.auth, Log: log, MaxSegment: cfg.Limits.Segment,
@@ -186,7 +188,9 @@ func (s *server) run(ctx context.Context) error {
 	rooms.Go(func() error { return s.guard.Run(behind) })
 	rooms.Go(func() error { return s.watch.Run(behind) })
 	rooms.Go(func() error { return s.auth.Run(behind) })
-	rooms.Go(func() error { return s.index.Run(behind) })
+	if s.index != nil {
+		rooms.Go(func() error { return s.index.Run(behind) })
+	}
 	if s.console != nil {
 		rooms.Go(func() error { return s.console.Run(behind) })
 	}

@@ -29,7 +29,7 @@ type state struct {
 	ledger   *ledger.Log
 	store    *sqlite.Store
 	subjects *sqlite.Subjects
-	index    *sqlite.Index
+	index    *sqlite.Index // nil: it cannot be opened
 }
 
 const namesKeyFile = "keys/names.key"
@@ -92,7 +92,8 @@ func openState(dir, node string, logger *slog.Logger) (*state, error) {
 	}
 	pages, err := makeIndex(dir)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open index: %w", indexError(dir, err)), log.Close(), store.Close())
+		// Nothing that passes the door needs it.
+		logger.Warn("the index cannot be opened; questions read the ledger instead", "err", indexError(dir, err))
 	}
 	return &state{ledger: log, store: store, subjects: subjects, index: pages}, nil
 }
@@ -112,7 +113,11 @@ func openSubjects(dir string) (*sqlite.Store, *sqlite.Subjects, error) {
 }
 
 func (s *state) close() error {
-	return errors.Join(s.ledger.Close(), s.index.Close(), s.store.Close())
+	err := errors.Join(s.ledger.Close(), s.store.Close())
+	if s.index != nil {
+		err = errors.Join(err, s.index.Close())
+	}
+	return err
 }
 
 func readHexKey(path string) ([]byte, error) {
