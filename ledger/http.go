@@ -22,12 +22,16 @@ type HandlerOptions struct {
 	// entries. Without any nobody may. Checkpoints and hashes are open to all:
 	// entries are salted, so that a hash is no test of a guess.
 	Readers [][32]byte
+	// Peers, if not nil, gives the roster and the heads of other logs: /roster
+	// and /heads.
+	Peers *Peers
 	// Log is told of what could not be read. Default: nobody.
 	Log *slog.Logger
 }
 
 // Handler serves the log as C2SP tlog-tiles: /checkpoint, /tile/<L>/<N>[.p/<W>]
-// and, for authorised readers, /tile/entries/<N>[.p/<W>]. It serves what the
+// and, for authorised readers, /tile/entries/<N>[.p/<W>]; and /keys, how its key
+// has changed, where it has. It serves what the
 // newest checkpoint covers, and nothing that does not lead to its root.
 func (t *Tree) Handler(o HandlerOptions) http.Handler {
 	h := &handler{tree: t, o: o}
@@ -37,12 +41,26 @@ func (t *Tree) Handler(o HandlerOptions) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /checkpoint", h.checkpoint)
 	mux.HandleFunc("GET /tile/{path...}", h.tile)
+	mux.HandleFunc("GET /keys", serveText(h.keys))
+	if o.Peers != nil {
+		mux.HandleFunc("GET /heads", serveText(o.Peers.Heads))
+		mux.HandleFunc("GET /roster", serveText(func() []byte { _, signed := o.Peers.Roster(); return signed }))
+	}
 	return mux
 }
 
 type handler struct {
 	tree *Tree
 	o    HandlerOptions
+}
+
+func (h *handler) keys() []byte {
+	c, err := h.tree.keys()
+	if err != nil {
+		h.o.Log.Error("ledger: cannot be served", "err", err)
+		return nil
+	}
+	return c.file()
 }
 
 func (h *handler) checkpoint(w http.ResponseWriter, _ *http.Request) {
