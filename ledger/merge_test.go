@@ -245,7 +245,7 @@ func TestALogForks(t *testing.T) {
 	split := func(t *testing.T, err error, old int64) {
 		t.Helper()
 		var s *SplitView
-		if !errors.As(err, &s) || s.Origin != "ledger.example.com/node-2" || s.Old.Size != old {
+		if !errors.As(err, &s) || s.Origin != "ledger.example.com/node-2" || old > 0 && s.Old.Size != old {
 			t.Fatalf("%v, %+v", err, s)
 		}
 	}
@@ -284,7 +284,7 @@ func TestALogForks(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 			ended <- r.end()
 		}()
-		split(t, <-ended, 10)
+		split(t, <-ended, 0)
 	})
 	t.Run("entries that were not signed", func(t *testing.T) {
 		d := grown(t)
