@@ -74,9 +74,8 @@ func OpenTree(dir, key string) (*Tree, error) {
 }
 
 func openTree(d disk, dir, key string) (*Tree, error) {
-	t := &Tree{disk: d, dir: dir}
 	believed := believedKeys(key)
-	t.keys = func() (*chain, error) {
+	t := outsideTree(d, dir, func() (*chain, error) {
 		c, _, err := readChain(d, dir)
 		if err != nil || len(believed) == 0 {
 			return c, err
@@ -86,10 +85,16 @@ func openTree(d disk, dir, key string) (*Tree, error) {
 			err = fmt.Errorf("%w: %w at entry %d: no key that is believed has signed for the key since", ErrKey, errTrust, broken.index)
 		}
 		return c, err
-	}
+	})
 	if _, err := t.keys(); err != nil {
 		return nil, err
 	}
+	return t, nil
+}
+
+// outsideTree gives the tree of a log that another process may be writing to.
+func outsideTree(d disk, dir string, keys func() (*chain, error)) *Tree {
+	t := &Tree{disk: d, dir: dir, keys: keys}
 	t.segments = func() ([]segment, error) { return listSegments(d, dir) }
 	t.vouched = func() (last []byte, err error) {
 		b, err := readFile(d, filepath.Join(dir, witnessedFile))
@@ -109,7 +114,7 @@ func openTree(d disk, dir, key string) (*Tree, error) {
 		c, err := t.open(msg)
 		return c, msg, err
 	}
-	return t, nil
+	return t
 }
 
 // open reads a note with the keys that the log has now.

@@ -13,6 +13,9 @@ import (
 // from the newest frontier that fits it, reads the frames behind that, and cuts
 // off what a crash left behind the last whole one.
 func (l *Log) recover() error {
+	if _, err := readFile(l.o.disk, l.path(restoredFile)); !isMissing(err) {
+		return cmp.Or(err, ErrRestored)
+	}
 	notes, err := l.openHistory()
 	if err != nil {
 		return err

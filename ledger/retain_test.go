@@ -324,8 +324,12 @@ func TestRetentionBesideReaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 600 {
-		if _, err := l.appendNow(entry(i), entry(i), entry(i)); err != nil {
+	for range 90 {
+		var batch []*Entry
+		for i := range 20 {
+			batch = append(batch, entry(i))
+		}
+		if _, err := l.appendNow(batch...); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -296,7 +296,7 @@ func TestTroubles(t *testing.T) {
 	for name, trouble := range map[string]func(http.ResponseWriter, *http.Request) bool{
 		"403 AccessDenied": answer(403, "<Error><Code>AccessDenied</Code><AWSAccessKeyId>AKIDINVENTED</AWSAccessKeyId></Error>"),
 		"302": func(w http.ResponseWriter, r *http.Request) bool {
-			http.Redirect(w, r, "http://192.0.2.1/", 302)
+			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
 			return true
 		},
 		"404 NoSuchBucket":     answer(404, "<Error><Code>NoSuchBucket</Code></Error>"),
