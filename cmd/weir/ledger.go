@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -290,4 +291,19 @@ func entryJSON(index int64, e *ledger.Entry) any {
 		v.Span = &span{p.From, p.To, p.Since, p.Until, p.Root.String()}
 	}
 	return v
+}
+
+// readLedger gives the entries of a state folder's ledger, from a time on.
+func readLedger(state string, after time.Time, each func(index int64, e *ledger.Entry) error) error {
+	dir := filepath.Join(state, "ledger")
+	err := ledger.Read(dir, 0, func(index int64, e *ledger.Entry) error {
+		if e.Time.Before(after) {
+			return nil
+		}
+		return each(index, e)
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		return usageError{fmt.Errorf("there is no ledger in %s; name the folder with --state", dir)}
+	}
+	return err
 }
