@@ -49,17 +49,36 @@ func asked(c weir.Class) (precision, recall float64) {
 	return 0, 0
 }
 
-// unseen are the classes that fall short of what is asked on the half that no rule
-// was written against, and what they have: national numbers under names that are not
-// in the tables (cod_numeric, cpf_titular), and account numbers with few digits and no
-// key. docs/accuracy.md lists them.
-var unseen = map[weir.Class]float64{inspect.IBAN: 0.95, "identity.ro.cnp": 0.65, "identity.jp.my_number": 0.7, "identity.br.cpf": 0.83, "identity.kr.rrn": 0.87, "identity.fr.nir": 0.94}
+// floors are the least precision and recall of the classes that fall short of what is
+// asked where most names are HeldOut's own. docs/accuracy.md lists them.
+var floors = map[weir.Class][2]float64{
+	"contact.address":          {0.94, 0.90},
+	"identity.au.tfn":          {0.98, 0.82},
+	"identity.br.cnpj":         {0.98, 0.90},
+	"identity.de.tax_id":       {0.98, 0.84},
+	"identity.dk.cpr":          {0.96, 0.93},
+	"identity.fi.hetu":         {0.98, 0.94},
+	"identity.ie.pps":          {0.98, 0.96},
+	"identity.in.aadhaar":      {0.98, 0.82},
+	"identity.in.pan":          {0.98, 0.83},
+	"identity.jp.my_number":    {0.98, 0.74},
+	"identity.kr.rrn":          {0.98, 0.88},
+	"identity.ro.cnp":          {0.98, 0.70},
+	"identity.se.personnummer": {0.97, 0.95},
+	"payment.card":             {0.84, 0.92},
+	"payment.iban":             {0.98, 0.94},
+	"person.name":              {0.96, 0.90},
+}
 
-// TestAccuracy measures on the half of the labelled bodies that no rule was written
-// against. ACCURACY_BODIES makes it measure on so many, and print what it measured;
-// ACCURACY_HALF=tuning looks at the other half.
+// checkingFloors are the same for the recall of Checking.
+var checkingFloors = map[weir.Class]float64{inspect.IBAN: 0.94, "identity.fr.nir": 0.94, "identity.ro.cnp": 0.96}
+
+// TestAccuracy measures on the labelled bodies that no rule was written after looking
+// at, and on those that rules are tried on. ACCURACY_BODIES makes it measure on so many
+// and print what it measured; ACCURACY_PART=tuning, checking or heldout takes one part,
+// and prints what is missed of all but the last, which is to stay unknown.
 func TestAccuracy(t *testing.T) {
-	bodies, half := 6000, labelled.HeldOut
+	bodies := 3000
 	full := os.Getenv("ACCURACY_BODIES")
 	if full != "" {
 		n, err := strconv.Atoi(full)
@@ -68,36 +87,49 @@ func TestAccuracy(t *testing.T) {
 		}
 		bodies = n
 	}
-	if os.Getenv("ACCURACY_HALF") == "tuning" {
-		half = labelled.Tuning
+	measured := []labelled.Part{labelled.HeldOut, labelled.Checking}
+	switch name := os.Getenv("ACCURACY_PART"); name {
+	case "":
+	case "tuning", "checking", "heldout":
+		measured = []labelled.Part{labelled.Part(slices.Index([]string{"tuning", "checking", "heldout"}, name))}
+	default:
+		t.Fatalf("ACCURACY_PART=%s is none of tuning, checking, heldout", name)
 	}
-	s, err := labelled.Measure(half, bodies, finder(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.Failed > 0 {
-		t.Errorf("%d segments are refused", s.Failed)
-	}
-	for _, c := range s.Classes() {
-		precision, recall := asked(c.Class)
-		if floor, ok := unseen[c.Class]; ok {
-			recall = floor
+	for _, part := range measured {
+		s, err := labelled.Measure(part, bodies, finder(t))
+		if err != nil {
+			t.Fatal(err)
 		}
-		// Of some hundred cases one or two say nothing yet.
-		slack := 2 / math.Sqrt(float64(max(c.Cases, 1))) / 10
-		if c.Cases >= labelled.Least && (c.Precision() < precision-slack || c.Recall() < recall-slack) {
-			t.Errorf("%s: precision %.4f, recall %.4f of %d cases; asked are %.2f and %.2f", c.Class, c.Precision(), c.Recall(), c.Cases, precision, recall)
+		if s.Failed > 0 {
+			t.Errorf("%s: %d segments are refused", part, s.Failed)
 		}
-	}
-	if full != "" {
-		fmt.Printf("%d bodies, %d bytes, %d segments refused\n\n", s.Bodies, s.Bytes, s.Failed)
+		for _, c := range s.Classes() {
+			precision, recall := asked(c.Class)
+			if floor, ok := checkingFloors[c.Class]; ok && part == labelled.Checking {
+				recall = floor
+			}
+			if floor, ok := floors[c.Class]; ok && part == labelled.HeldOut {
+				precision, recall = floor[0], floor[1]
+			}
+			// Of some hundred cases one or two say nothing yet.
+			slack := 2 / math.Sqrt(float64(max(c.Cases, 1))) / 10
+			if c.Cases >= labelled.Least && (c.Precision() < precision-slack || c.Recall() < recall-slack) {
+				t.Errorf("%s: %s: precision %.4f, recall %.4f of %d cases; asked are %.2f and %.2f", part, c.Class, c.Precision(), c.Recall(), c.Cases, precision, recall)
+			}
+		}
+		if full == "" {
+			continue
+		}
+		fmt.Printf("\nThe %s part: %d bodies, %d bytes, %d segments refused\n\n", part, s.Bodies, s.Bytes, s.Failed)
 		s.WriteTable(os.Stdout, asked)
 		fmt.Println()
 		labelled.WriteSums(os.Stdout, "hidden as", s.ByForm)
 		fmt.Println()
 		labelled.WriteSums(os.Stdout, "format", s.ByFormat)
-		fmt.Println("\nMisses:")
-		s.WriteMisses(os.Stdout, 12)
+		if part != labelled.HeldOut {
+			fmt.Println("\nMisses:")
+			s.WriteMisses(os.Stdout, 12)
+		}
 	}
 }
 

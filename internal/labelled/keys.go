@@ -27,7 +27,8 @@ const (
 )
 
 // keysOf are the common keys of a language for a concept, in words. Those before
-// the bar belong to both halves; of those behind it each half has every other one.
+// the bar belong to all parts; of those behind it Tuning and Checking have every other
+// one each, and HeldOut those of heldOutKeys.
 // Languages that a concept is not listed in take the English ones.
 var keysOf = map[string][numConcepts]string{
 	"en": {
@@ -60,16 +61,24 @@ var keysOf = map[string][numConcepts]string{
 
 // key draws a key for a concept.
 func (m *maker) key(c concept) string {
-	s := keysOf["en"][c]
-	if m.local {
-		if l := keysOf[m.land.lang][c]; l != "" {
-			s = l
-		}
+	lang := "en"
+	if m.local && keysOf[m.land.lang][c] != "" {
+		lang = m.land.lang
 	}
-	front, back, _ := strings.Cut(s, "|")
-	both := parts(front)
-	if back == "" {
-		return pick(m, both)
+	return m.named(keysOf[lang][c], heldOutKeys[lang][c])
+}
+
+// named draws from names with a bar between those of all parts and those of each, and
+// for HeldOut from those of all parts and its own.
+func (m *maker) named(names, heldOut string) string {
+	front, back, _ := strings.Cut(names, "|")
+	all := parts(front)
+	common := len(all)
+	switch {
+	case m.part == HeldOut && heldOut != "":
+		return pick(m, append(all, parts(heldOut)...))
+	case back == "":
+		return pick(m, all)
 	}
-	return own(m, len(both), append(both, parts(back)...))
+	return ownOf(m, common, append(all, parts(back)...))
 }

@@ -12,9 +12,9 @@
 // It guarantees that the same seed gives the same body; that a label covers the
 // bytes of its value exactly, or says that it does not; that the generators of
 // check digits share no line with the code that is measured with them; and that
-// seeds divide the bodies in two halves, which differ in more than chance: what
-// keys are joined with, the domains, the issuers, the words around a value come
-// from lists of which each half has its own part.
+// seeds divide the bodies in three parts, which differ in more than chance: the names
+// of keys, the domains, the issuers, the words around a value come from lists of which
+// each part has its own entries.
 //
 // It does not imitate traffic: how often a class, a format or a decoy occurs here
 // says nothing of how often it does elsewhere. Addresses lie in example domains and
@@ -30,16 +30,25 @@ import (
 	"github.com/getweir/weir/internal/people"
 )
 
-// A Half is one of the two parts that the seeds divide the bodies into.
-type Half uint64
+// A Part is one of the three that the seeds divide the bodies into.
+type Part uint64
 
 const (
-	Tuning  Half = iota // rules may be written after looking at these
-	HeldOut             // figures are reported on these
+	Tuning   Part = iota // rules may be written after looking at these
+	Checking             // rules are tried on these before they are kept
+	HeldOut              // figures are reported on these, and nobody looks at what is missed
+	numParts
 )
 
-// Seed gives the seed of the nth body of a half.
-func (h Half) Seed(n int) uint64 { return 2*uint64(n) + uint64(h) }
+var partNames = [...]string{"tuning", "checking", "held out"}
+
+func (p Part) String() string { return partNames[p] }
+
+// Seed gives the seed of the nth body of a part.
+func (p Part) Seed(n int) uint64 { return uint64(numParts)*uint64(n) + uint64(p) }
+
+// PartOf gives the part that a seed belongs to.
+func PartOf(seed uint64) Part { return Part(seed % uint64(numParts)) }
 
 // A Format is how a body is written.
 type Format uint8
@@ -171,7 +180,7 @@ func headers(b []byte) (out []Piece) {
 // A maker draws one body.
 type maker struct {
 	*rand.Rand
-	half    Half
+	part    Part
 	land    *land
 	cat     *people.Catalogue
 	local   bool // keys in the country's language
@@ -202,7 +211,7 @@ func New(seed uint64) *Body {
 }
 
 func newMaker(seed uint64) *maker {
-	m := &maker{Rand: rand.New(rand.NewPCG(seed, 0x6c6162656c)), half: Half(seed & 1)}
+	m := &maker{Rand: rand.New(rand.NewPCG(seed, 0x6c6162656c)), part: PartOf(seed)}
 	m.land = &lands[m.IntN(len(lands))]
 	m.cat = catalogue
 	m.local = m.chance(0.35)
@@ -226,17 +235,28 @@ func (m *maker) format() Format {
 
 func pick[T any](m *maker, of []T) T { return of[m.IntN(len(of))] }
 
-// own draws from the part of a list that belongs to the body's half: the entries at
-// even places are the one's, those at odd places the other's. Common is how many at
-// the front belong to both.
-func own[T any](m *maker, common int, of []T) T {
-	n := (len(of) - common + 1) / 2
-	if m.half == HeldOut {
-		n = (len(of) - common) / 2
+// own draws from what of a list belongs to the body's part. Common is how many at the
+// front belong to all. Of the others, those at even places are Tuning's and those at
+// odd places Checking's; HeldOut has lists of its own.
+func own(m *maker, common int, of []string) string {
+	if m.part == HeldOut {
+		if others := heldOutLists[of[0]]; others != "" {
+			return pick(m, append(of[:common:common], parts(others)...))
+		}
+		return pick(m, of)
 	}
+	return ownOf(m, common, of)
+}
+
+// ownOf is own for what is not told by a name: HeldOut draws from all of the list.
+func ownOf[T any](m *maker, common int, of []T) T {
+	if m.part == HeldOut {
+		return pick(m, of)
+	}
+	n := (len(of) - common + 1 - int(m.part)) / 2
 	i := m.IntN(common + n)
 	if i < common {
 		return of[i]
 	}
-	return of[common+2*(i-common)+int(m.half)]
+	return of[common+2*(i-common)+int(m.part)]
 }

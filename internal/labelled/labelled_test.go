@@ -3,6 +3,7 @@ package labelled
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -77,4 +78,40 @@ func FuzzNew(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestHeldOutNames holds that the names that only HeldOut draws are in none of the
+// lists that the other parts draw from.
+func TestHeldOutNames(t *testing.T) {
+	apart := func(what, others, heldOut string) {
+		known := parts(strings.ReplaceAll(others, "|", ";"))
+		for _, name := range parts(heldOut) {
+			if heldOut != "" && slices.Contains(known, name) {
+				t.Errorf("%s: %q is of other parts too", what, name)
+			}
+		}
+	}
+	for lang, keys := range heldOutKeys {
+		for c, names := range keys {
+			apart(lang, keysOf[lang][c], names)
+			if keysOf[lang][c] == "" && names != "" {
+				t.Errorf("%s has no names of concept %d for the other parts", lang, c)
+			}
+		}
+	}
+	classes := 0
+	for i := range ids {
+		if names := heldOutIDs[string(ids[i].class)]; names != "" {
+			classes++
+			apart(string(ids[i].class), ids[i].keys, names)
+		}
+	}
+	if classes != len(heldOutIDs) {
+		t.Errorf("names for %d classes, of which %d are drawn", len(heldOutIDs), classes)
+	}
+	for i := range heldOutSayings {
+		if slices.Contains(sayings, heldOutSayings[i]) {
+			t.Errorf("%q is of other parts too", heldOutSayings[i])
+		}
+	}
 }

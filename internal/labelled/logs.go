@@ -14,7 +14,7 @@ import (
 // 203.0.113.0/24) and hardware addresses that begin with 02. All numbers that servers
 // write are there: block ids, epoch times, snowflakes, sizes, traces, versions.
 func Logs(seed uint64, size int) []byte {
-	m := &maker{Rand: rand.New(rand.NewPCG(seed, 0x6c6f6773)), half: Half(seed & 1), land: &lands[0], cat: catalogue, now: 1767225600}
+	m := &maker{Rand: rand.New(rand.NewPCG(seed, 0x6c6f6773)), part: PartOf(seed), land: &lands[0], cat: catalogue, now: 1767225600}
 	var b bytes.Buffer
 	b.Grow(size + 4096)
 	kinds := []func() string{m.syslog, m.nginx, m.nginx, m.hadoop, m.hadoop, m.jsonLog, m.jsonLog, m.kube, m.java, m.kernel, m.database, m.openstack, m.build, m.metrics, m.mobile, m.proxy}

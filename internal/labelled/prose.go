@@ -3,7 +3,7 @@ package labelled
 import "strings"
 
 // sayings are sentences in which values stand; % and a letter stands for one.
-// Common ones first, then those of the halves.
+// Common ones first, then those of the parts but HeldOut.
 var sayings = []string{
 	"You can write to me at %e.", "Please call %p after six.", "My new number is %i, thanks.", "I paid with card %c last week.", "Refund it to %b please.",
 	"Contact: %e, %i", "Mail %e or phone: %p", "Phone %p", "Telephone number: %p (evenings)", "The card number was %c, valid until next year.", "Credit card: %c", "The transfer came from IBAN %b.", "Send the invoice to <%e>.",
@@ -30,12 +30,16 @@ var remarks = []string{
 func (m *maker) sentences() []*node {
 	var out []*node
 	for range 3 + m.IntN(5) {
-		s := own(m, 5, sayings)
+		said, of, remarked := sayings, saysOf[m.land.lang], remarks
+		if m.part == HeldOut {
+			said, of, remarked = heldOutSayings, heldOutSaysOf[m.land.lang], heldOutRemarks
+		}
+		s := ownOf(m, 5, said)
 		switch {
 		case m.chance(0.35):
-			s = own(m, 4, remarks)
+			s = ownOf(m, 4, remarked)
 		case m.chance(0.3):
-			if of := saysOf[m.land.lang]; of != nil {
+			if of != nil {
 				s = pick(m, of)
 			}
 		}
@@ -67,8 +71,11 @@ func (m *maker) filled(s string) *node {
 			rs = append(rs, personal(ipClass, m.ip()))
 		case 'n':
 			d := &ids[m.IntN(len(ids))]
-			front, _, _ := strings.Cut(d.keys, "|")
-			rs = append(rs, plain(pick(m, parts(front))+pick(m, []string{" ", ": ", " is "})), personal(d.class, d.make(m)))
+			keys, _, _ := strings.Cut(d.keys, "|")
+			if m.part == HeldOut {
+				keys = heldOutIDs[string(d.class)]
+			}
+			rs = append(rs, plain(pick(m, parts(keys))+pick(m, []string{" ", ": ", " is "})), personal(d.class, d.make(m)))
 		case 'o':
 			rs = append(rs, decoy(cardClass, "order number", pick(m, []string{with10("424242" + m.digits(9)), m.digits(12), m.digits(10)})))
 		case 't':

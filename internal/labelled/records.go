@@ -230,13 +230,7 @@ func (m *maker) papers() *node {
 				}
 			}
 		}
-		front, back, _ := strings.Cut(d.keys, "|")
-		keys := parts(front)
-		common := len(keys)
-		if back != "" {
-			keys = append(keys, parts(back)...)
-		}
-		key, s := own(m, common, keys), d.make(m)
+		key, s := m.named(d.keys, heldOutIDs[string(d.class)]), d.make(m)
 		switch {
 		case m.chance(0.25):
 			wrong := d.wrong

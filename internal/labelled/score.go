@@ -67,12 +67,12 @@ type Score struct {
 	ByFormat      map[string]*Tally
 }
 
-// Measure tries a finder on the bodies of a half.
-func Measure(h Half, bodies int, find Finder) (*Score, error) {
+// Measure tries a finder on the bodies of a part.
+func Measure(p Part, bodies int, find Finder) (*Score, error) {
 	s := &Score{ByClass: map[weir.Class]*Tally{}, ByForm: map[string]*Tally{}, ByFormat: map[string]*Tally{}}
 	for i := range bodies {
-		if err := s.add(New(h.Seed(i)), find); err != nil {
-			return nil, fmt.Errorf("body of seed %d: %w", h.Seed(i), err)
+		if err := s.add(New(p.Seed(i)), find); err != nil {
+			return nil, fmt.Errorf("body of seed %d: %w", p.Seed(i), err)
 		}
 	}
 	return s, nil

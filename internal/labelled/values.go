@@ -214,7 +214,7 @@ func (m *maker) off(s string) string {
 }
 
 // testIssuers are the first digits of the cards that payment services publish for
-// tests, and how many digits those have. The first are of both halves.
+// tests, and how many digits those have. The first are of all parts.
 var testIssuers = []struct {
 	prefix string
 	n      int
@@ -223,7 +223,7 @@ var testIssuers = []struct {
 
 // card gives a number in one of the ways that people and systems write it.
 func (m *maker) card() string {
-	is := own(m, 4, testIssuers)
+	is := ownOf(m, 4, testIssuers)
 	s := with10(is.prefix + m.digits(is.n-len(is.prefix)-1))
 	return m.cardGroups(s)
 }
@@ -248,7 +248,7 @@ func (m *maker) cardGroups(s string) string {
 }
 
 // bbans are the shapes of account numbers in the SWIFT IBAN registry: 0 a digit, A a
-// capital letter, X either. The first are of both halves.
+// capital letter, X either. The first are of all parts.
 var bbans = []string{"GB AAAA00000000000000", "DE 000000000000000000", "FR 0000000000XXXXXXXXXXX00", "NL AAAA0000000000", "ES 00000000000000000000", "IT A0000000000XXXXXXXXXXXX",
 	"PL 000000000000000000000000", "BE 000000000000", "AT 0000000000000000", "CH 00000XXXXXXXXXXXX", "SE 00000000000000000000", "DK 00000000000000", "FI 00000000000000", "NO 00000000000",
 	"PT 000000000000000000000", "IE AAAA00000000000000", "RO AAAAXXXXXXXXXXXXXXXX", "CZ 00000000000000000000", "HU 000000000000000000000000", "GR 0000000XXXXXXXXXXXXXXXX",
