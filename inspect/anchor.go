@@ -172,6 +172,17 @@ func (s *sifter) anchorAny(t *[64 + fingerprint - 1]byte) (shut, open uint64) {
 // anchored looks for a secret whose anchor may begin at t[p], and gives its end, 0
 // where there is none.
 func (w *walk) anchored(t []byte, lo, hi, p int) int {
+	last := w.last
+	w.begun = hi
+	end := w.anchorAt(t, lo, hi, p)
+	if end > 0 && w.begun < hi && w.barred >= last && w.barred < w.begun {
+		w.unbar(t, max(lo, last), w.begun)
+	}
+	return end
+}
+
+// anchorAt is anchored for what stands at t[p] alone.
+func (w *walk) anchorAt(t []byte, lo, hi, p int) int {
 	if end := w.secret(t, lo, hi, p); end > 0 {
 		return end
 	}

@@ -8,7 +8,7 @@ var usRouting = rule{
 	class: BankAccount, country: "US", checked: true,
 	about:   "an account at a bank: a routing number of the United States, checked; a sort code of the United Kingdom; an account's number by key",
 	source:  "American Bankers Association, Routing Number Policy (weights 3 7 1); ISO 9362 excluded",
-	keys:    "routing_number routing_no routing_num routing aba aba_number aba_no aba_routing aba_routing_number rtn routing_transit_number bank_routing_number routingnumber ach_routing",
+	keys:    "{bank_,ach_,aba_,wire_,}routing_{number,no,num,code,transit_number} {bank,ach,aba,wire}_routing aba_{number,no,code} routing_number routing_no routing_num routing aba aba_number aba_no aba_routing aba_routing_number rtn routing_transit_number bank_routing_number routingnumber ach_routing",
 	forms:   "ddddddddd|dddd-dddd-d",
 	valid:   []string{"121000248", "314074269", "071004200", "275982005"},
 	invalid: []string{"123456789", "000000000", "121000249", "451000248"},
@@ -47,7 +47,7 @@ var gbSortCode = rule{
 var bankAccount = rule{
 	class:  BankAccount,
 	source: "ISO 13616 registry, lengths of domestic account numbers",
-	keys: "bank_account bank_account_number bank_account_no bank_acct bank_acct_number bankaccount bankaccountnumber bank_account_num iban_or_account direct_debit_account kontonummer konto_nummer kontonr numero_de_compte numéro_de_compte " +
+	keys: "{bank,banking}_{account,acct,konto}_{number,no,num,nr,} {numer,nr,numero,número,num,nro}_{konta,rachunku,cuenta,cuenta_bancaria,conta,conto,compte,compte_bancaire,de_cuenta,de_conta,di_conto,de_compte} {bank_konto,bankkonto,bankrekening,compte_bancaire,conto_bancario,konto_bankowe,bankkontonummer,bank_rekening,cuenta_bancaria,conta_bancaria} bank_account bank_account_number bank_account_no bank_acct bank_acct_number bankaccount bankaccountnumber bank_account_num iban_or_account direct_debit_account kontonummer konto_nummer kontonr numero_de_compte numéro_de_compte " +
 		"numero_compte numero_de_cuenta numero_cuenta número_de_cuenta cuenta_bancaria conto_corrente numero_conto conta_bancaria conta_corrente numero_da_conta rekeningnummer numer_konta numer_rachunku clabe 口座番号 银行账号 계좌번호",
 	forms:   "dddddddd|ddddddddd|dddddddddd|ddddddddddd|dddddddddddd",
 	valid:   []string{"12345678", "000123456789"},
@@ -65,7 +65,7 @@ var bic = rule{
 	class: BIC, capitals: true,
 	about:   "a business identifier code of a bank, by key: a known country in it",
 	source:  "ISO 9362:2022; ISO 3166-1",
-	keys:    "bic bic_code swift swift_code swift_bic bic_swift bank_bic swiftcode biccode bic_number swift_number",
+	keys:    "{bic,swift,bank_swift,bank_bic,swift_bic,bic_swift}_{code,number,no,id} bic bic_code swift swift_code swift_bic bic_swift bank_bic swiftcode biccode bic_number swift_number",
 	valid:   []string{"DEUTDEFF", "DEUTDEFF500", "NWBKGB2L"},
 	invalid: []string{"DEUTQQFF", "DEUTDEF", "DEUTDEFF50", "1EUTDEFF"},
 	check: func(v []byte) proof {
@@ -89,7 +89,7 @@ var cvv = rule{
 	class:   CVV,
 	about:   "the security code of a payment card, by key or beside a card",
 	source:  "PCI DSS v4.0.1 requirement 3.3.1.2; ISO/IEC 7813",
-	keys:    "cvv cvc cvv_2 cvc_2 cvv_code cvc_code cvn csc cvv_number card_cvv card_cvc card_cvv_2 card_verification_value card_verification_code card_verification_number card_security_code security_code securitycode kartenprüfnummer prüfziffer_karte codigo_seguridad código_de_seguridad cryptogramme cryptogramme_visuel",
+	keys:    "{card,cc,credit_card,debit_card}_{cvv,cvc,csc,cvn,cvv_2,cvc_2} card_{verification,security,validation,identification}_{code,number,value,digits} cvv cvc cvv_2 cvc_2 cvv_code cvc_code cvn csc cvv_number card_cvv card_cvc card_cvv_2 card_verification_value card_verification_code card_verification_number card_security_code security_code securitycode kartenprüfnummer prüfziffer_karte codigo_seguridad código_de_seguridad cryptogramme cryptogramme_visuel",
 	valid:   []string{"123", "1234", "007"},
 	invalid: []string{"12", "12345", "12a"},
 	check: func(v []byte) proof {
@@ -109,7 +109,7 @@ func (w *walk) besideCard(t []byte, hi, i int) {
 	expires, secures, follows := false, false, false
 	for p := i; p < end; {
 		switch c := t[p]; {
-		case c == '\n' || c == '@' || c == '{' || c == '}' || c >= 0x80:
+		case c == '\n' || c == '@' || c == '+' || c == '*' || c == '{' || c == '}' || c >= 0x80:
 			return
 		case alpha(c) && !wordByte(t[p-1]):
 			b := p
@@ -141,10 +141,12 @@ func (w *walk) besideCard(t []byte, hi, i int) {
 			case (expires || near) && b-p >= 5 && expiryValue(t[p:b]):
 				w.emit(Expiry, p, b, weir.SureMatch, false, "card")
 				expires, follows = false, true
-			case b-p > 4:
-				return
+			default:
+				return // another number
 			}
 			p = b
+		case digit(c):
+			return
 		default:
 			p++
 		}

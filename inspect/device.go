@@ -24,7 +24,7 @@ var advertisingID = rule{
 	class:   AdvertisingID,
 	about:   "an advertising identifier of a device (IDFA, GAID, AAID): a UUID, by key",
 	source:  "RFC 9562 section 4; IAB Tech Lab, Guidelines for Identifier for Advertising on OTT platforms",
-	keys:    "idfa gaid aaid rida tifa lgudid adid ad_id advertising_id advertisingid advertiser_id advertising_identifier google_advertising_id google_ad_id apple_idfa ios_idfa android_advertising_id fire_advertising_id roku_advertising_id device_ifa ifa afai msai maid mobile_ad_id mobile_advertising_id",
+	keys:    "{advertising,ad,ads,advertiser,mobile_ad,google_ad,google_ads,google_advertising,android_ad,android_advertising,apple_ad,apple_advertising,ios_advertising,device_advertising}_{id,identifier} {google,android,apple,ios,mobile}_{gaid,aaid,idfa} idfa gaid aaid rida tifa lgudid adid ad_id advertising_id advertisingid advertiser_id advertising_identifier google_advertising_id google_ad_id apple_idfa ios_idfa android_advertising_id fire_advertising_id roku_advertising_id device_ifa ifa afai msai maid mobile_ad_id mobile_advertising_id",
 	valid:   []string{"7c9e6679-7425-40de-944b-e07fc1f90ae7", "7C9E6679-7425-40DE-944B-E07FC1F90AE7"},
 	invalid: []string{"00000000-0000-0000-0000-000000000000", "7c9e6679-7425-40de-944b", "campaign-17"},
 	check: func(v []byte) proof {
@@ -40,7 +40,7 @@ var macAddress = rule{
 	class:   MAC,
 	about:   "a hardware address of a network interface, in pairs with : or -, or by key",
 	source:  "IEEE 802-2014 section 8.2",
-	keys:    "mac mac_address mac_addr macaddress macaddr mac_addresses wifi_mac bluetooth_mac ethernet_mac bssid hwaddr hw_addr hardware_address physical_address",
+	keys:    "{wifi,wlan,bluetooth,ethernet,lan,eth,eth_0,device,client,station,router,adapter,nic,interface}_mac {hw,hardware,physical,ethernet,lan,wlan,link_layer}_{addr,address} mac mac_address mac_addr macaddress macaddr mac_addresses wifi_mac bluetooth_mac ethernet_mac bssid hwaddr hw_addr hardware_address physical_address",
 	valid:   []string{"00:00:5e:00:53:01", "00-00-5E-00-53-01", "0000.5e00.5301", "00005e005301"},
 	invalid: []string{"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "00:00:5e:00:53", "00:00:5e:00:53:0g"},
 	check: func(v []byte) proof {

@@ -140,6 +140,9 @@ func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits u
 		}
 		r := &runs[n]
 		r.a, r.b = p-back+i, p-back+i+k
+		if n > 0 && r.a > p && lettersBehind(t, r.b, hi) {
+			break
+		}
 		n++
 		i += k
 		c := b[at+i]

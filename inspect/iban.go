@@ -71,7 +71,7 @@ func (w *walk) named(t []byte, lo, hi, p int) int {
 		return 0
 	}
 	for i := p + 3; i < min(hi, p+reach); i++ {
-		if t[i] == '\n' {
+		if t[i] == '\n' || t[i] == '@' || digit(t[i]) && !wordByte(t[i-1]) {
 			return 0
 		}
 		if !alpha(t[i]) || wordByte(t[i-1]) || i+4 > hi {
@@ -113,7 +113,7 @@ func (w *walk) besideIBAN(t []byte, hi, i int) {
 	asked := false
 	for p := i; p < min(hi, i+reach); {
 		if !wordByte(t[p]) {
-			if t[p] == '\n' {
+			if t[p] == '\n' || t[p] == '@' || t[p] == '+' || t[p] == '*' {
 				return
 			}
 			p++
@@ -128,6 +128,8 @@ func (w *walk) besideIBAN(t []byte, hi, i int) {
 			asked = true
 		case asked && bicAt(t, hi, p) == b:
 			w.emit(BIC, p, b, weir.SureMatch, false, "iban")
+			return
+		case hasDigit(t[p:b]):
 			return
 		}
 		p = b

@@ -15,8 +15,9 @@ type rule struct {
 	country string // ISO 3166-1 alpha-2; "": not of one country
 	about   string
 	source  string
-	// keys are the keys, labels and words that name it: phrases as of means, with
-	// spaces between them. Several rules may have the same: then the check decides.
+	// keys are the keys, labels and words that name it: phrases as of means, and
+	// patterns as of expanded, with spaces between them. Several rules may have the
+	// same: then the check decides.
 	keys string
 	// forms are the ways it is written, with | between them: d is a digit, A a
 	// capital letter, N either, anything else itself. One with ! is so unlike other
@@ -137,12 +138,12 @@ func newRuleTable() *ruleTable {
 			x.forms[i] = append(x.forms[i], form)
 			x.form(uint8(i), form, alone)
 		}
-		for _, p := range strings.Fields(r.keys) {
+		for _, p := range r.phrases() {
 			byPhrase[p] |= 1 << i
 		}
 	}
 	for i, r := range rules {
-		for _, p := range strings.Fields(r.keys) {
+		for _, p := range r.phrases() {
 			if _, ok := x.phrases[p]; ok || byPhrase[p]&(1<<i) == 0 {
 				continue
 			}
@@ -157,6 +158,14 @@ func newRuleTable() *ruleTable {
 		}
 	}
 	return x
+}
+
+// phrases gives what names the rule's numbers.
+func (r *rule) phrases() (all []string) {
+	for _, pattern := range strings.Fields(r.keys) {
+		all = append(all, expanded(pattern)...)
+	}
+	return all
 }
 
 // form adds one way of writing.
@@ -363,6 +372,7 @@ func (w *walk) identified(t []byte, lo, hi int, runs []run, used, n int) (best w
 	said := named(w.ctx)
 	if said == 0 {
 		if inRow(runs, used) {
+			w.barred = runs[0].a
 			return best, 0, false
 		}
 		said = named(w.nearby(t, lo, runs[0].a))

@@ -6,7 +6,7 @@ var deTaxID = rule{
 	class: "identity.de.tax_id", country: "DE", checked: true,
 	about:   "a tax identification number of Germany (IdNr), checked",
 	source:  "§ 139b AO, § 1 StIdV; ISO/IEC 7064 MOD 11,10",
-	keys:    "steuer_id steuerid steuer_identifikationsnummer steueridentifikationsnummer steuer_idnr steuer_nummer steuernummer steuerliche_identifikationsnummer idnr steuer_identnummer " + taxKeys,
+	keys:    "{persönliche_,deutsche_,}{steuer,steuerliche,steuerlich}_{id,idnr,id_nr,id_nummer,identnummer,ident_nr,identifikationsnummer,identifikations_nr,identifikation} steuer_id steuerid steuer_identifikationsnummer steueridentifikationsnummer steuer_idnr steuer_nummer steuernummer steuerliche_identifikationsnummer idnr steuer_identnummer " + taxKeys,
 	forms:   "ddddddddddd|dd ddd ddd ddd",
 	valid:   []string{"86 095 742 719", "86095742719", "47036892816", "65929970489"},
 	invalid: []string{"86095742718", "06095742719", "12345678903", "11111111111", "8609574271"},

@@ -6,7 +6,7 @@ var iePPS = rule{
 	class: "identity.ie.pps", country: "IE", checked: true,
 	about:   "a personal public service number of Ireland, checked",
 	source:  "Social Welfare Consolidation Act 2005 s. 262; Revenue, PPSN check character (modulus 23)",
-	keys:    "pps ppsn pps_number pps_no ppsnumber personal_public_service_number rsi_number",
+	keys:    "{pps,personal_public_service}_{number,no,num} pps ppsn pps_number pps_no ppsnumber personal_public_service_number rsi_number",
 	forms:   "dddddddA|dddddddAA|ddddddd A|ddddddd AA",
 	valid:   []string{"1234567T", "1234567FA", "6433435F"},
 	invalid: []string{"1234567A", "1234567TA", "6433435E", "643343F", "0000000W"},

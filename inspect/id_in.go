@@ -29,7 +29,7 @@ var inPAN = rule{
 	class: "identity.in.pan", country: "IN",
 	about:   "a permanent account number of India: five letters of which the fourth is a known kind, four digits, a letter",
 	source:  "Income-tax Rules 1962 rule 114; Income Tax Department, structure of PAN",
-	keys:    "pan pan_number pan_no pan_card pan_card_number pan_card_no permanent_account_number income_tax_pan pannumber",
+	keys:    "permanent_account_{number,no,num} pan_{number,no,num,card} pan pan_number pan_no pan_card pan_card_number pan_card_no permanent_account_number income_tax_pan pannumber",
 	forms:   "AAAAAddddA",
 	valid:   []string{"ABCPE1234F", "AAACT2727Q"},
 	invalid: []string{"ABCXE1234F", "ABCPE123F", "ABCPE0000F", "1BCPE1234F"},

@@ -6,7 +6,7 @@ var krRRN = rule{
 	class: "identity.kr.rrn", country: "KR", checked: true,
 	about:   "a resident or foreigner registration number of Korea: a day of birth; checked where it has a check, which those since October 2020 have not",
 	source:  "주민등록법 시행규칙 제2조 (modulus 11); its revision of 2020",
-	keys:    "rrn resident_registration_number resident_registration_no jumin jumin_number jumin_no 주민등록번호 주민번호 주민등록 주민 resident_number resident_no 외국인등록번호 " + nationalKeys,
+	keys:    "{resident,resident_registration,alien_registration,foreigner_registration}_{number,no,num,id} rrn resident_registration_number resident_registration_no jumin jumin_number jumin_no 주민등록번호 주민번호 주민등록 주민 resident_number resident_no 외국인등록번호 " + nationalKeys,
 	forms:   "dddddd-ddddddd!|ddddddddddddd",
 	valid:   []string{"820701-2409181", "8207012409181", "201105-3123456"},
 	invalid: []string{"821301-2409184", "820701-0409184", "82070124091"},

@@ -6,7 +6,7 @@ var roCNP = rule{
 	class: "identity.ro.cnp", country: "RO", checked: true,
 	about:   "a personal numeric code of Romania (CNP): a day of birth, checked",
 	source:  "OUG 97/2005 art. 6; HG 1375/2006 annex 2",
-	keys:    "cnp cod_numeric_personal cnp_number codnumericpersonal cod_personal cnp_client cnp_titular numar_cnp număr_cnp romanian_cnp " + nationalKeys,
+	keys:    "{cod,codul}_{numeric,numeric_personal,personal} cnp cod_numeric_personal cnp_number codnumericpersonal cod_personal cnp_client cnp_titular numar_cnp număr_cnp romanian_cnp " + nationalKeys,
 	forms:   "ddddddddddddd",
 	valid:   []string{"1800101221144", "2960229410017"},
 	invalid: []string{"1800101221145", "0800101221144", "1801301221144", "1800101991144", "180010122114"},

@@ -52,7 +52,7 @@ func TestRulesByContext(t *testing.T) {
 	in := inspector(t, Config{})
 	for i, r := range rules {
 		for _, v := range r.valid {
-			key := strings.Fields(r.keys)[0]
+			key := r.phrases()[0]
 			body := `{"` + key + `":"` + v + `"}`
 			seg := weir.Segment{Syntax: weir.JSON, Body: []byte(body), Record: true}
 			var report Report
@@ -86,7 +86,7 @@ func TestRulesByContext(t *testing.T) {
 			}
 		}
 		for _, v := range r.invalid {
-			body := `{"` + strings.Fields(r.keys)[0] + `":"` + v + `"}`
+			body := `{"` + r.phrases()[0] + `":"` + v + `"}`
 			got := show(t, in, weir.Segment{Syntax: weir.JSON, Body: []byte(body), Record: true})
 			if strings.Contains(got, short(r.class)+"=") {
 				t.Errorf("%d %s: %s", i, body, got)
@@ -233,7 +233,7 @@ func TestChosenCountries(t *testing.T) {
 func FuzzNumbers(f *testing.F) {
 	for _, r := range rules {
 		for _, v := range r.valid {
-			f.Add("his " + strings.Fields(r.keys)[0] + " is " + v + " or " + r.invalid[0])
+			f.Add("his " + r.phrases()[0] + " is " + v + " or " + r.invalid[0])
 		}
 	}
 	f.Add("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10")

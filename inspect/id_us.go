@@ -7,7 +7,7 @@ var usSSN = rule{
 	class: "identity.us.ssn", country: "US",
 	about:   "a social security number of the United States: areas, groups and serials that are issued",
 	source:  "20 CFR 422.103; SSA, Social Security Number Randomization (2011)",
-	keys:    "ssn us_ssn ssn_number social_security social_security_number social_security_no social_security_num soc_sec_no socialsecuritynumber socialsecurity seguro_social numero_de_seguro_social",
+	keys:    "{social_security,soc_sec,socsec,social_sec,ss}_{number,no,num,nbr,nr} ssn us_ssn ssn_number social_security social_security_number social_security_no social_security_num soc_sec_no socialsecuritynumber socialsecurity seguro_social numero_de_seguro_social",
 	forms:   "ddd-dd-dddd!|ddd dd dddd|ddddddddd",
 	valid:   []string{"536-22-1234", "536221234", "219-09-9998"},
 	invalid: []string{"000-12-3456", "666-12-3456", "900-12-3456", "536-00-1234", "536-22-0000", "078-05-1120", "219-09-9999", "123-45-6789", "111-11-1111"},

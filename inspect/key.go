@@ -92,35 +92,37 @@ const (
 
 // means gives the meaning of a key: the longest run of words at its end that the
 // table knows (shipping_address_line1: address_line_1), so that words match whole
-// and what comes before them does not matter.
+// and what comes before them does not matter; where the end says little, what all of
+// its words say together (composed). Signs on Latin letters do not matter.
 func means(key []byte) meaning {
 	if len(key) == 0 || len(key) > maxKey {
 		return mNone
 	}
+	m := meansWith(key)
+	if m.loose() {
+		var buf [maxKey + maxKey/2]byte
+		if plain, changed := unsigned(buf[:], key); changed && len(plain) <= maxKey {
+			if n := meansWith(plain); n != mNone {
+				return n
+			}
+		}
+	}
+	return m
+}
+
+func meansWith(key []byte) meaning {
 	var buf [2 * maxKey]byte
 	var starts [maxWords + 1]int
 	n, end := split(buf[:], &starts, key)
-	for {
-		for i := max(0, n-4); i < n; i++ {
-			m, ok := phrases[string(buf[starts[i]:end])]
-			if !ok {
-				continue
+	for n > 0 {
+		m, ok := suffix(buf[:], &starts, n, end)
+		switch {
+		case !ok, m == mPerson, m == mHolder, m == mNumber, m == mOpaque:
+			if c := composed(buf[:], &starts, n, end, m); c != mNone {
+				return c
 			}
-			// What kind of person's name it is, and which id.
-			if m == mNameWeak && i > 0 {
-				if who := phrases[string(buf[starts[i-1]:starts[i]-1])]; who == mPerson || who == mHolder {
-					return mName
-				}
-				if n-i == 1 {
-					return mNone // a product_name, a file_name
-				}
-			}
-			if m == mPage && i > 0 {
-				return mNone // an avatar_url
-			}
-			if m == mID && i > 0 {
-				return mOpaque
-			}
+		}
+		if ok {
 			return m
 		}
 		// email_2, phone1: as without the number.
@@ -130,6 +132,37 @@ func means(key []byte) meaning {
 		end = starts[n-1] - 1
 		n--
 	}
+	return mNone
+}
+
+// suffix gives what the longest run of words at the end of buf[:end] says that the
+// table knows, and whether there is one.
+func suffix(buf []byte, starts *[maxWords + 1]int, n, end int) (meaning, bool) {
+	for i := max(0, n-4); i < n; i++ {
+		m, ok := phrases[string(buf[starts[i]:end])]
+		if !ok {
+			continue
+		}
+		// What kind of person's name it is, and which id.
+		switch {
+		case i == 0:
+		case m == mNameWeak && whose(buf, starts, i):
+			return mName, true
+		case m == mNameWeak && n-i == 1:
+			return mNone, true // a product_name, a file_name
+		case m == mPage:
+			return mNone, true // an avatar_url
+		case m == mID:
+			return mOpaque, true
+		case m == mCard:
+			// An aadhaar_card_no: the card of what is said before.
+			if of, _ := suffix(buf, starts, i, starts[i]-1); named(of) != 0 || of >= firstKnown && of < firstPart {
+				return of, true
+			}
+		}
+		return m, true
+	}
+	return mNone, false
 }
 
 // split writes the words of key in lower case to buf, joined by _, and gives how
@@ -277,9 +310,15 @@ func look(key []byte) meaning {
 type tailSet [1 << 15 / 64]uint64
 
 // endings are those of the phrases.
-var endings = tails(phrases)
+var endings = func() tailSet {
+	s := tails(phrases)
+	for i, e := range tails(wordParts) {
+		s[i] |= e
+	}
+	return s
+}()
 
-func tails(phrases map[string]meaning) (s tailSet) {
+func tails[T any](phrases map[string]T) (s tailSet) {
 	for p := range phrases {
 		word := p[strings.LastIndexByte(p, '_')+1:]
 		// What comes before a word of one or two letters can be anything.
@@ -305,6 +344,9 @@ func (s *tailSet) add(i int) { s[i>>6] |= 1 << (i & 63) }
 
 // may reports whether a key that ends in the three bytes of t may mean something.
 func (s *tailSet) may(t []byte) bool {
+	if t[0]|t[1]|t[2] >= 0x80 {
+		return true // signs on letters
+	}
 	i := tail(t[0], t[1], t[2])
-	return s[i>>6]&(1<<(i&63)) != 0 || !alpha(t[2]) && t[2] < 0x80
+	return s[i>>6]&(1<<(i&63)) != 0 || !alpha(t[2])
 }

@@ -102,6 +102,9 @@ func (w *walk) number(t []byte, lo, hi, p int) int {
 		for end < hi && digit(t[end]) {
 			end++
 		}
+		if n > 0 && i > p && lettersBehind(t, end, hi) {
+			break // looked at by itself
+		}
 		runs[n] = run{i, end, sep}
 		n++
 		sep, i = gap(t, end, hi)
@@ -113,16 +116,71 @@ func (w *walk) number(t []byte, lo, hi, p int) int {
 		todo = n - 6
 		end = runs[todo].a
 	}
+	group := runs[:n]
+	if a > lo && t[a-1] == '*' {
+		// What mask keeps of a number begins no other.
+		lo = group[0].b
+		if group, todo = group[1:], todo-1; len(group) > 0 {
+			group[0].sep = 0
+		}
+	}
 	w.near, w.nearKnown = mNone, false
+	end = max(end, w.row(t, max(lo, w.last), hi, group, todo))
+	return max(end, p+1, w.last)
+}
+
+// lettersBehind reports whether the digits that end at t[i] have letters behind them
+// that can be of the same number.
+func lettersBehind(t []byte, i, hi int) bool {
+	return i < hi && (alpha(t[i]) || t[i] == '-' && i+1 < hi && alpha(t[i+1]) && (i+2 == hi || !alnum(t[i+2])))
+}
+
+// row looks for numbers that begin with the first of the runs, as many as todo, and
+// gives the end of the last. A number that is found is no neighbour of what stands
+// beside it: what comes after begins anew, and what comes before is looked at again
+// without it, so that nothing more is found once it is masked.
+func (w *walk) row(t []byte, lo, hi int, runs []run, todo int) (end int) {
+	from := 0 // the first run that is in no number
 	for k := 0; k < todo; {
-		if used := w.runs(t, lo, hi, runs[k:n]); used > 0 {
-			k += used
-			end = max(end, runs[k-1].b)
+		if dated(t, runs[k:]) && !wordBefore(t, lo, runs[k].a) {
+			a, b := runs[k].a, runs[k+2].b
+			if !w.born(t, lo, hi, a, b) {
+				w.last = max(w.last, b)
+			}
+			if k += 3; k < len(runs) {
+				runs[k].sep = 0
+			}
+			from, lo, end = k, b, b
 			continue
 		}
-		k++
+		used := w.runs(t, lo, hi, runs[k:])
+		if used == 0 && end > 0 {
+			// What is said before a number that is masked is not said of this one.
+			near := w.near
+			w.nearKnown = false
+			if used = w.runs(t, lo, hi, runs[k:]); used == 0 {
+				w.near, w.nearKnown = near, true
+			}
+		}
+		if used == 0 {
+			k++
+			continue
+		}
+		if k > from {
+			last, near, known := w.last, w.near, w.nearKnown
+			w.last = lo
+			if end > 0 {
+				w.nearKnown = false
+			}
+			w.row(t, lo, runs[k].a, runs[from:k], k-from)
+			w.last, w.near, w.nearKnown = last, near, known
+		}
+		if k += used; k < len(runs) {
+			runs[k].sep = 0
+		}
+		from, lo, end = k, runs[k-1].b, runs[k-1].b
 	}
-	return max(end, p+1, w.last)
+	return end
 }
 
 // capitalNear reports whether a capital letter stands within a few bytes of the
@@ -151,11 +209,21 @@ func date(t []byte, lo, hi, p int) int {
 	return p + 2
 }
 
+// dated reports whether the first runs are a date as of ISO 8601, of this century or
+// the last.
+func dated(t []byte, runs []run) bool {
+	if len(runs) < 3 || runs[1].sep != '-' || runs[2].sep != '-' || runs[0].len() != 4 || runs[1].len() != 2 || runs[2].len() != 2 {
+		return false
+	}
+	y := t[runs[0].a:]
+	return (y[0] == '1' && y[1] == '9' || y[0] == '2' && y[1] == '0') && t[runs[1].a] <= '1' && t[runs[2].a] <= '3'
+}
+
 // runs looks for a number that begins with the first run, and gives how many runs
 // it took.
 func (w *walk) runs(t []byte, lo, hi int, runs []run) int {
 	first := runs[0]
-	if wordBefore(t, lo, first.a) || first.a > lo && t[first.a-1] == '*' || first.sep == '.' && first.len() > 3 {
+	if wordBefore(t, lo, first.a) || first.sep == '.' && first.len() > 3 {
 		return 0
 	}
 	if len(runs) >= 4 && runs[1].sep == '.' {
@@ -214,7 +282,7 @@ func (w *walk) standsAlone(t []byte, lo, hi, a, b int) bool {
 			return false
 		case (c == '.' || c == '-') && b+1 < hi && wordByte(t[b+1]):
 			return false
-		case c == ':' && (b-a < 5 || !digit(t[b-5])):
+		case c == ':' && (b-a < 5 || !digits(t[b-5:b])):
 			// The first group of an IPv6 address has another colon soon.
 			i := b + 1
 			for i < hi && i < b+5 && hex(t[i]) {
@@ -280,8 +348,12 @@ func (w *walk) card(t []byte, lo, hi int, runs []run) int {
 	// The longest that fits first.
 	for ; used > 0; used-- {
 		a, b := runs[0].a, runs[used-1].b
-		if len(digits) >= 13 && (used == 1 || cardGroups(runs[:used]) || w.cards() && used < 6) && cardNumber(digits) && w.standsAlone(t, lo, hi, a, b) &&
-			(used == 1 || w.cards() || !inTable(t, lo, hi, runs[:used])) {
+		if len(digits) >= 13 && (used == 1 || cardGroups(runs[:used]) || w.cards() && used < 6) && cardNumber(digits) && w.standsAlone(t, lo, hi, a, b) {
+			if used > 1 && !w.cards() && inTable(t, lo, hi, runs[:used]) {
+				w.barred = a
+				digits = digits[:len(digits)-runs[used-1].len()]
+				continue
+			}
 			w.emit(Card, a, b, w.cardConfidence(t, lo, a, len(digits), used), true, "card")
 			w.besideCard(t, hi, b)
 			return used

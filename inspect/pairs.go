@@ -113,7 +113,7 @@ type hint struct {
 // hint notes what a key says of the value at t[i:], as far as a number can reach.
 func (w *walk) hint(t []byte, i int, m meaning) {
 	end := i
-	for ; end < len(t) && end < i+maxKey && t[end] > ' ' && t[end] != '&' && t[end] != ';'; end++ {
+	for ; end < len(t) && end < i+maxKey && t[end] > ' ' && t[end] != '&' && t[end] != ';' && t[end] != '|'; end++ {
 	}
 	if end < len(t) && end-i < 4 && (t[end] == '&' || t[end] == ';' || t[end] == '\n') {
 		return // no number is that short

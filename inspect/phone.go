@@ -269,11 +269,15 @@ func (w *walk) layout(t []byte, lo, hi int, runs []run, used, digits int) bool {
 	on := w.in.countries
 	var n [5]int
 	opened := runs[0].a > lo && t[runs[0].a-1] == '('
-	if used < 2 || used > len(n) || !opened && runs[0].sep != 0 && runs[0].sep == runs[1].sep ||
-		used < len(runs) && runs[used].sep == runs[used-1].sep {
+	if used < 2 || used > len(n) {
 		return false
 	}
-	if !opened && (inTable(t, lo, hi, runs[:used]) || runs[0].a-1 > lo && t[runs[0].a-1] == ':' && digit(t[runs[0].a-2])) {
+	if !opened && runs[0].sep != 0 && runs[0].sep == runs[1].sep || used < len(runs) && runs[used].sep == runs[used-1].sep ||
+		!opened && inTable(t, lo, hi, runs[:used]) {
+		w.barred = runs[0].a
+		return false
+	}
+	if !opened && runs[0].a-1 > lo && t[runs[0].a-1] == ':' && digit(t[runs[0].a-2]) {
 		return false
 	}
 	// Characters are numbered by four hexadecimal digits.

@@ -26,6 +26,8 @@ type walk struct {
 	near      meaning   // what the words beside the numbers being read say
 	nearKnown bool
 	last      int     // what comes before this offset has been used up
+	begun     int     // where the first finding of a trigger begins
+	barred    int     // where the last number begins that was passed over for what stands beside it
 	written   written // how the value of the pair being read is written
 	hints     []hint  // apart and in order
 
@@ -67,7 +69,7 @@ type pending struct {
 
 func (w *walk) start(r *Report, seg *weir.Segment) {
 	w.r = r
-	w.form, w.object, w.ctx, w.last = weir.FormText, -1, mNone, 0
+	w.form, w.object, w.ctx, w.last, w.barred = weir.FormText, -1, mNone, 0, -1
 	w.origin = nil
 	w.frames = append(w.frames[:0], frame{kind: rootFrame, object: -1, subject: -1})
 	w.pending = w.pending[:0]
@@ -103,6 +105,7 @@ func (w *walk) emit(class weir.Class, a, b int, c weir.Confidence, checked bool,
 		return
 	}
 	w.last = b
+	w.begun = min(w.begun, a)
 	w.whole(class, a, b, c, checked, detector)
 }
 
@@ -258,6 +261,39 @@ func clock(t []byte, i int) int {
 // trigger looks at t[p], within t[lo:hi], and gives where to go on; -1 where the
 // whole of t[lo:hi] has to be undone first.
 func (w *walk) trigger(t []byte, lo, hi, p int) int {
+	last := w.last
+	w.begun = hi
+	next := w.trial(t, lo, hi, p)
+	if w.begun < hi && w.barred >= last && w.barred < w.begun {
+		w.unbar(t, max(lo, last), w.begun)
+	}
+	return next
+}
+
+// unbar looks again for a number in t[lo:b], of which one was passed over for what
+// stands beside it: that has been found to be something of its own, which begins at
+// t[b].
+func (w *walk) unbar(t []byte, lo, b int) {
+	const nearby = 3 // bytes between two numbers that are taken for one row
+	last := w.last
+	for more := true; more; {
+		p := b - 1
+		for p > lo && p > b-nearby && !digit(t[p]) {
+			p--
+		}
+		if p < lo || !digit(t[p]) {
+			break
+		}
+		w.last, w.begun = lo, b
+		w.number(t, lo, b, p)
+		more = w.begun < b
+		b = w.begun
+	}
+	w.last = max(w.last, last)
+}
+
+// trial is trigger for what stands at t[p] alone.
+func (w *walk) trial(t []byte, lo, hi, p int) int {
 	switch c := t[p]; {
 	case c == '@':
 		if end := w.urlAt(t, lo, hi, p); end > 0 {
@@ -497,7 +533,7 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 		// With the words to its right, the most first.
 		for k := words - 1; k > 0; k-- {
 			if m := w.said.of(t, i, ends[k], sayPhrase); m != mNone {
-				return m
+				return longer(t, floor, i, ends[k], m)
 			}
 		}
 		if held != mNone {
@@ -519,6 +555,28 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 		}
 	}
 	return held
+}
+
+// longer gives what the words t[a:b] say, which is m, with the one or two words before
+// them, if these together say something: the account number of a bank.
+func longer(t []byte, floor, a, b int, m meaning) meaning {
+	for range 2 {
+		end := a
+		for end > floor && t[end-1] == ' ' {
+			end--
+		}
+		a = end
+		for a > floor && wordByte(t[a-1]) {
+			a--
+		}
+		if a == end {
+			break
+		}
+		if more := sayPhrase(t[a:b]); more != mNone {
+			return more
+		}
+	}
+	return m
 }
 
 // What a word beside a number may say that no key does, and that beside keeps to

@@ -4,7 +4,8 @@
 // A blank has the shape of what it stands for: each letter and digit becomes a
 // "*", what separates them stays, so that programs and people still see an e-mail
 // address where one was. A card keeps its last four digits, a phone number its
-// country code and last two, an IBAN its country. A bare JSON number becomes 0. A
+// country code and last two, an IBAN its country, but where another number may stand
+// right behind. A bare JSON number becomes 0. A
 // whole JSON array or object keeps its keys and its structure: its strings become
 // "*", its numbers 0, its booleans null.
 //
@@ -58,13 +59,28 @@ func (p *pen) stretch(dst []byte, a, b int, fs []weir.Finding, acts []weir.Actio
 				keep = nothing
 			}
 		}
-		if start > f.Start {
+		if start > f.Start || p.crowded(f.End) {
 			keep = nothing
 		}
 		dst = p.blank(dst, f.Form, keep, start, f.End, fs[i+1:j], acts[min(i+1, len(acts)):min(j, len(acts))])
 		a = f.End
 	}
 	return append(dst, p.body[a:b]...)
+}
+
+// crowded reports whether a number may stand right behind a value that ends at
+// body[i]: with it, what is kept of the value could be read as one.
+func (p *pen) crowded(i int) bool {
+	const gap = 3
+	for _, c := range p.body[i:min(len(p.body), i+gap)] {
+		switch {
+		case digit(c) || c >= utf8.RuneSelf || c == '\\' || c == '%' || c == '&':
+			return true
+		case alpha(c) || c == '"' || c == '<':
+			return false
+		}
+	}
+	return false
 }
 
 // keeping says what of a value stays.

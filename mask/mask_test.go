@@ -9,6 +9,7 @@ import (
 
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/inspect"
+	"github.com/getweir/weir/internal/labelled"
 	"github.com/getweir/weir/mask"
 	"pgregory.net/rapid"
 )
@@ -288,6 +289,40 @@ func TestLaw9InRunningText(t *testing.T) {
 			if err := in.Inspect(&r, &again, nil); err != nil || len(r.Findings) > 0 {
 				t.Fatalf("%s: found again: %+v in %q\nwas %q: %v", seg.Syntax, r.Findings, again.Body, seg.Body, err)
 			}
+		}
+	})
+}
+
+// TestLaw9SideBySide puts two or three numbers of all kinds beside each other, with one
+// sign between them and now and then the name of one before it, and masks what is found:
+// nothing more is found then, whatever part of it mask keeps.
+func TestLaw9SideBySide(t *testing.T) {
+	in, err := inspect.New(inspect.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		samples := labelled.Samples(rapid.Uint64().Draw(t, "seed"))
+		var text strings.Builder
+		for i := range rapid.IntRange(2, 3).Draw(t, "numbers") {
+			v := rapid.SampledFrom(samples).Draw(t, "number")
+			if i > 0 {
+				text.WriteString(rapid.SampledFrom([]string{" ", ",", ";", "\t", ", ", "; ", " / ", "|"}).Draw(t, "sep"))
+			}
+			if rapid.IntRange(0, 2).Draw(t, "named") == 0 {
+				text.WriteString(v.Key + rapid.SampledFrom([]string{" ", ": ", "="}).Draw(t, "is"))
+			}
+			text.WriteString(v.Text)
+		}
+		seg := weir.Segment{Syntax: weir.Text, Body: []byte(text.String())}
+		var r inspect.Report
+		if err := in.Inspect(&r, &seg, nil); err != nil {
+			t.Fatal(err)
+		}
+		again := seg
+		again.Body = mask.Append(nil, &seg, r.Findings, nil)
+		if err := in.Inspect(&r, &again, nil); err != nil || len(r.Findings) > 0 {
+			t.Fatalf("found again: %+v in %q\nwas %q: %v", r.Findings, again.Body, seg.Body, err)
 		}
 	})
 }
