@@ -78,11 +78,9 @@ func (c *copier) align(ctx context.Context) error {
 	l.mu.Unlock()
 	// The store may have missed the newest notes of the process before.
 	if last := l.chain.last(); last.cover.Size < signed && last.index >= 0 {
-		c.keep(last.proof.Note)
+		c.keep(last.cover.Size, last.proof.Note)
 	}
-	if signed > 0 {
-		c.keep(note)
-	}
+	c.keep(signed, note)
 	if err := c.bring(ctx, head.Size); err != nil {
 		return err
 	}

@@ -17,7 +17,8 @@ type copier struct {
 	ending   context.Context // of Run; nil before
 
 	mu    sync.Mutex
-	notes [][]byte // signed, and not in the store yet
+	notes []Note // signed, and not in the store yet
+	keys  *chain // the last that went along with one of them
 }
 
 const (
@@ -158,13 +159,17 @@ func (c *copier) tell(b *Batch, err error) {
 }
 
 // keep takes a checkpoint along with what is put next.
-func (c *copier) keep(msg []byte) {
+func (c *copier) keep(size int64, msg []byte) {
 	if c == nil {
 		return
 	}
+	n, keys := Note{Size: size, Text: msg}, c.log.keys()
 	c.mu.Lock()
-	c.notes = append(c.notes, msg)
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	if keys != c.keys {
+		n.Keys, c.keys = keys.file(), keys
+	}
+	c.notes = append(c.notes, n)
 }
 
 // flush puts checkpoints that nothing has taken along. They are of entries that

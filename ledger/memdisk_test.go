@@ -27,7 +27,8 @@ type memDisk struct {
 	calls []string // every call that changes something, in order
 	at    int      // the call that goes wrong, from 1 on; 0: none
 	how   fault
-	dead  bool // the process was killed: nothing happens any more
+	dead  bool   // the process was killed: nothing happens any more
+	pause func() // nil, or called before the call that goes wrong
 }
 
 type memFile struct {
@@ -74,6 +75,9 @@ func (d *memDisk) call(what string) fault {
 	d.calls = append(d.calls, what)
 	if len(d.calls) != d.at {
 		return noFault
+	}
+	if d.pause != nil {
+		d.pause()
 	}
 	if d.how == killed {
 		d.dead = true

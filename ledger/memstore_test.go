@@ -6,8 +6,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-
-	"golang.org/x/mod/sumdb/note"
 )
 
 // A MemStore is a store in memory. With a memDisk each Put that adds a batch is
@@ -24,6 +22,7 @@ type memLog struct {
 	batches []Batch
 	notes   [][]byte
 	sizes   []int64
+	keys    []byte
 	claim   *memCopy
 }
 
@@ -45,6 +44,16 @@ func (s *MemStore) Claim(_ context.Context, origin string) (Copy, error) {
 	return l.claim, nil
 }
 
+// size gives how much all logs together have.
+func (s *MemStore) size() (n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.logs {
+		n += l.head.Size
+	}
+	return n
+}
+
 type memCopy struct {
 	store *MemStore
 	log   *memLog
@@ -52,9 +61,13 @@ type memCopy struct {
 }
 
 func (c *memCopy) Head() CopyHead { return c.head }
+func (c *memCopy) Keys() []byte   { return c.log.keys }
 func (c *memCopy) Close() error   { return nil }
 
-func (c *memCopy) Put(_ context.Context, b *Batch, notes [][]byte) (err error) {
+func (c *memCopy) Put(ctx context.Context, b *Batch, notes []Note) (err error) {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
 	if c.log.claim != c {
@@ -84,7 +97,7 @@ func (c *memCopy) Put(_ context.Context, b *Batch, notes [][]byte) (err error) {
 	return nil
 }
 
-func (c *memCopy) put(b *Batch, notes [][]byte) error {
+func (c *memCopy) put(b *Batch, notes []Note) error {
 	l := c.log
 	if b != nil && b.First == l.head.Size {
 		kept := *b
@@ -97,27 +110,15 @@ func (c *memCopy) put(b *Batch, notes [][]byte) error {
 			return ErrForked
 		}
 	}
-	for _, msg := range notes {
-		n := noteSize(msg)
-		if !slices.Contains(l.sizes, n) {
-			l.notes, l.sizes = append(l.notes, bytes.Clone(msg)), append(l.sizes, n)
+	for _, n := range notes {
+		if n.Keys != nil {
+			l.keys = bytes.Clone(n.Keys)
+		}
+		if !slices.Contains(l.sizes, n.Size) {
+			l.notes, l.sizes = append(l.notes, bytes.Clone(n.Text)), append(l.sizes, n.Size)
 		}
 	}
 	return nil
-}
-
-// noteSize reads the size of a checkpoint, whoever signed it.
-func noteSize(msg []byte) int64 {
-	n, err := note.Open(msg, note.VerifierList())
-	var unverified *note.UnverifiedNoteError
-	if errors.As(err, &unverified) {
-		n = unverified.Note
-	}
-	c, err := parseCheckpointText(string(n.Text[:bytes.IndexByte([]byte(n.Text), '\n')]), n.Text)
-	if err != nil {
-		panic(err)
-	}
-	return c.Size
 }
 
 func (c *memCopy) Batches(_ context.Context, from int64) (out []Batch, err error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 )
 
 // RebuildOptions say how a log is made anew.
@@ -74,7 +75,14 @@ func rebuild(ctx context.Context, dir string, o Options, s Store, ro RebuildOpti
 		return out, err
 	}
 	b := &builder{log: l, from: kept, report: &out, progress: ro.Progress}
-	if err := errors.Join(b.build(ctx), l.Close()); err != nil {
+	err = b.begin(ctx)
+	if err == nil {
+		err = b.build(ctx)
+	}
+	if err == nil {
+		err = b.end()
+	}
+	if err := errors.Join(err, l.Close()); err != nil {
 		return out, err
 	}
 	// All of it once more, from the files, as the next start will read it.
@@ -129,10 +137,59 @@ type builder struct {
 	noted   int64    // what the last one read covers
 	last    bool     // there are no more
 	history []byte   // that match, to be written
+	newest  []byte   // of them
 }
 
 // buildBytes is how much is written and synced at once.
 const buildBytes = 4 << 20
+
+// begin takes over the log's keys, and the note for the empty log.
+func (b *builder) begin(ctx context.Context) error {
+	l := b.log
+	if text := b.from.Keys(); text != nil {
+		keys, err := parseChain(text)
+		if err != nil {
+			return err
+		}
+		known := func(k Key) bool { return k.signer != nil && keys.has(k.public) >= 0 }
+		if keys.origin() != l.o.Key.Origin() || !known(l.o.Key) && !slices.ContainsFunc(l.o.Others, known) {
+			return fmt.Errorf("%w: the store has other keys for %s than those given", ErrKey, l.o.Key.Origin())
+		}
+		l.chain = keys
+		// The note that is there is signed by a key that was not in force then.
+		if err := l.past.truncate(0); err != nil {
+			return err
+		}
+		l.pastAt = 0
+	}
+	notes, err := b.from.Checkpoints(ctx, -1)
+	if err != nil || len(notes) == 0 {
+		return err
+	}
+	if c, err := l.chain.open(notes[0]); err == nil && c.Size == 0 && c.Root == l.tree.root() {
+		l.pastAt = 0
+		b.history = append(append(b.history, notes[0]...), '\n')
+	}
+	return nil
+}
+
+// end writes what says that the log is whole, key.pub last.
+func (b *builder) end() error {
+	l := b.log
+	files := []struct {
+		name string
+		text []byte
+	}{{checkpointFile, b.newest}, {keysFile, l.chain.file()}, {keyFile, []byte(l.chain.last().text + "\n")}}
+	for _, f := range files {
+		if f.text == nil {
+			continue
+		}
+		if err := replaceFile(l.o.disk, l.path(f.name), f.text, true); err != nil {
+			return err
+		}
+	}
+	return l.o.disk.syncDir(l.dir)
+}
 
 func (b *builder) build(ctx context.Context) error {
 	l, head := b.log, b.report.Head
@@ -241,6 +298,7 @@ func (b *builder) match(ctx context.Context, tree frontier, batch *Batch) (signe
 		}
 		b.report.Signed, b.noted, b.notes = c, c.Size, b.notes[1:]
 		b.report.Checkpoints++
+		b.newest = msg
 		b.history = append(append(b.history, msg...), '\n')
 		if c.Size == end {
 			return true, nil

@@ -110,7 +110,7 @@ func (l *Log) keep(s snapshot, c Checkpoint, msg []byte) error {
 	if err := replaceFile(l.o.disk, l.path(checkpointFile), msg, true); err != nil {
 		return fmt.Errorf("publish checkpoint: %w", err)
 	}
-	l.copier.keep(msg)
+	l.copier.keep(c.Size, msg)
 	l.mu.Lock()
 	l.newest, l.note = c, msg
 	l.mu.Unlock()

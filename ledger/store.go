@@ -37,6 +37,9 @@ type Store interface {
 type Copy interface {
 	// Head tells how much the store had acknowledged at the claim.
 	Head() CopyHead
+	// Keys gives the newest Keys of a note that the store had at the claim; nil
+	// where the log has had one key only.
+	Keys() []byte
 	// Put adds b behind what is there, and keeps notes, checkpoints as they were
 	// signed. What it has returned nil for is durable. Putting again what is
 	// there already does nothing and is no error. A nil b keeps notes only.
@@ -44,7 +47,7 @@ type Copy interface {
 	// It fails with ErrFenced, with ErrForked where the store holds something
 	// else at that place, and with any other error where it is not known
 	// whether b is there: then the same is put again.
-	Put(ctx context.Context, b *Batch, notes [][]byte) error
+	Put(ctx context.Context, b *Batch, notes []Note) error
 	// Batches gives some of the batches in order: the one that holds entry from,
 	// or the first behind it, and as many of those that follow as are
 	// convenient; none at the end.
@@ -52,8 +55,17 @@ type Copy interface {
 	// Checkpoints gives some of the notes that cover more than size entries, in
 	// order of what they cover; none at the end.
 	Checkpoints(ctx context.Context, size int64) ([][]byte, error)
-	// Close gives up the claim.
+	// Close gives up the claim, so that the next one finds nobody in its way.
 	Close() error
+}
+
+// A Note is a checkpoint as it was signed, and how many entries it covers.
+type Note struct {
+	Size int64
+	Text []byte
+	// Keys, if not nil, is the file keys from this checkpoint on: how the log came
+	// by the key that has signed it.
+	Keys []byte
 }
 
 // A CopyHead is how far a copy of a log reaches.

@@ -112,7 +112,7 @@ func TestEveryFaultWithStore(t *testing.T) {
 	})
 	for at := 1; at <= len(probe.calls); at++ {
 		// The disk alone is TestEveryFault's. Here it fails beside the store.
-		hows, afters := []fault{butDone, killedAfter}, []string{"some", "nothing"}
+		hows, afters := []fault{shortly, killedAfter}, []string{"some", "nothing"}
 		if probe.calls[at-1] == "put into store" {
 			hows, afters = []fault{failed, butDone, killed, killedAfter}, []string{"process", "none", "some", "nothing"}
 		}
@@ -133,15 +133,25 @@ func faultWithStore(t *testing.T, at int, how fault, survives string, seed uint6
 	d, w, serial := newMemDisk(), newWitness(), 0
 	s := &MemStore{Disk: d}
 	d.at, d.how = at, how
+	if how == shortly {
+		// The store is the faster of the two.
+		s.Disk = nil
+		d.pause = func() {
+			for size, n := s.size(), 0; s.size() == size && n < 20; n++ {
+				time.Sleep(time.Millisecond)
+			}
+		}
+	}
 	for range 3 {
 		err := w.liveWith(t, d, s, &serial)
-		if len(d.calls) >= at {
+		if len(d.calls) >= at || s.Disk == nil && err != nil {
 			break
 		}
 		if err != nil {
 			t.Fatalf("before the fault: %v", err)
 		}
 	}
+	s.Disk, d.pause = d, nil
 	switch survives {
 	case "process":
 		d.restartProcess()
@@ -364,7 +374,7 @@ type awayStore struct {
 	fail int
 }
 
-func (s *awayStore) Put(ctx context.Context, b *Batch, notes [][]byte) error {
+func (s *awayStore) Put(ctx context.Context, b *Batch, notes []Note) error {
 	if s.fail > 0 {
 		s.fail--
 		return ErrNoAnswer
@@ -401,7 +411,7 @@ func TestRebuildRefusesWhatWasChanged(t *testing.T) {
 		"the signature of a late batch": func(l *memLog) { l.batches[6].Signature[3] ^= 1 },
 		"the root of the head":          func(l *memLog) { l.head.Root[0] ^= 1 },
 		"the size of the head":          func(l *memLog) { l.head.Size-- },
-		"a checkpoint":                  func(l *memLog) { l.notes[0][40] ^= 1 },
+		"a checkpoint":                  func(l *memLog) { l.notes[1][40] ^= 1 },
 		"a batch of another key": func(l *memLog) {
 			w := newWitness()
 			_, other := attached(t, w, &MemStore{}, 0)
@@ -430,6 +440,91 @@ func TestRebuildRefusesWhatWasChanged(t *testing.T) {
 				t.Errorf("opening what was made: %v", oerr)
 			}
 		})
+	}
+}
+
+// A log that has changed its key is made anew with all its keys, for whoever
+// believes any of them; also where the change was not signed yet when the disk
+// was lost.
+func TestRebuildAfterAChangeOfKeys(t *testing.T) {
+	var keys []Key
+	for range 3 {
+		k, _, err := GenerateKey("ledger.example.com/node-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, k)
+	}
+	s := &MemStore{}
+	dir := filepath.Join(t.TempDir(), "ledger")
+	o := Options{Key: keys[0], CheckpointEvery: 10 * time.Millisecond}
+	l, err := Create(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Attach(t.Context(), s, AttachOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	for i := range 3 {
+		if i > 0 {
+			if _, err := l.Rotate(ctx, keys[i], time.Now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for j := range 4 {
+			if _, err := l.Append(ctx, entry(10*i+j)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	want := l.Status().Entries
+	for name, o := range map[string]Options{
+		"the newest key":        {Key: keys[2]},
+		"all, the oldest first": {Key: keys[0], Others: keys[1:]},
+	} {
+		again := filepath.Join(t.TempDir(), "again")
+		r, err := Rebuild(t.Context(), again, o, s, RebuildOptions{})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for i, k := range keys {
+			report, err := Verify(again, VerifyOptions{Key: k.Verifier()})
+			if err != nil || report.Entries != want || r.Head.Size != want || report.Signed.Size != want {
+				t.Errorf("%s, to whoever believes key %d: %v, %v", name, i, report, err)
+			}
+		}
+		l, err := Open(again, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Attach(t.Context(), s, AttachOptions{}); err != nil {
+			t.Error(err)
+		}
+		l.Close()
+	}
+	stranger, _, err := GenerateKey("ledger.example.com/node-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Rebuild(t.Context(), filepath.Join(t.TempDir(), "no"), Options{Key: stranger}, s, RebuildOptions{}); !errors.Is(err, ErrKey) {
+		t.Error(err)
+	}
+	// The disk is lost after the entry and before anything that both keys signed.
+	kept := s.logs[keys[0].Origin()]
+	changed := kept.batches[len(kept.batches)-1]
+	for i := len(kept.sizes) - 1; kept.sizes[i] >= changed.First; i-- {
+		kept.notes, kept.sizes = kept.notes[:i], kept.sizes[:i]
+	}
+	again := filepath.Join(t.TempDir(), "again")
+	if _, err := Rebuild(t.Context(), again, Options{Key: keys[2], Others: keys[:2]}, s, RebuildOptions{}); err != nil {
+		t.Fatal(err)
 	}
 }
 

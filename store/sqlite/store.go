@@ -30,15 +30,9 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// What callers compare.
-var (
-	// ErrForeign: the file is a database, but not one of Weir's, or of a newer
-	// version of Weir.
-	ErrForeign = errors.New("not a database of this version of weir")
-	// ErrKey: the key is not 32 bytes long, or not the one that the directory
-	// was begun with.
-	ErrKey = errors.New("key of the subject directory does not fit")
-)
+// ErrForeign: the file is a database, but not one of Weir's, or of a newer
+// version of Weir.
+var ErrForeign = errors.New("not a database of this version of weir")
 
 // A kind is what a file can be.
 type kind struct {

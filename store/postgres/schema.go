@@ -1,0 +1,146 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// steps are the migrations, each a list of statements. A step that was released
+// is never changed.
+var steps = [...]string{
+	`CREATE TABLE weir.subjects (
+		mac     bytea NOT NULL PRIMARY KEY CHECK (octet_length(mac) = 32), -- HMAC-SHA-256 of the identifier
+		subject bytea NOT NULL CHECK (octet_length(subject) = 16)          -- its pseudonym
+	);
+	CREATE TABLE weir.checks (
+		name  text  NOT NULL PRIMARY KEY,
+		value bytea NOT NULL -- what a key makes of a fixed text
+	);
+	CREATE TABLE weir.ledger_heads (
+		log          text   NOT NULL PRIMARY KEY,        -- the origin of the ledger
+		size         bigint NOT NULL CHECK (size >= 0),  -- entries that were acknowledged
+		root         bytea  NOT NULL CHECK (octet_length(root) = 32),
+		keys         bytea,                              -- how it came by its newest key, where it has changed it
+		epoch        bigint NOT NULL,                    -- of the claim; whoever has an older one may not write
+		holder       text   NOT NULL,                    -- who made that claim
+		claimed      timestamptz NOT NULL,
+		acknowledged timestamptz                         -- the newest batch
+	);
+	CREATE TABLE weir.ledger_batches (
+		log       text   NOT NULL REFERENCES weir.ledger_heads (log),
+		first     bigint NOT NULL CHECK (first >= 0),
+		n         integer NOT NULL CHECK (n > 0),
+		frames    bytea  NOT NULL CHECK (octet_length(frames) BETWEEN 9 AND 33554432),
+		root      bytea  NOT NULL CHECK (octet_length(root) = 32),
+		signature bytea  NOT NULL,
+		stored    timestamptz NOT NULL,
+		PRIMARY KEY (log, first)
+	);
+	ALTER TABLE weir.ledger_batches ALTER COLUMN frames SET STORAGE EXTERNAL;
+	CREATE TABLE weir.ledger_checkpoints (
+		log  text   NOT NULL REFERENCES weir.ledger_heads (log),
+		size bigint NOT NULL,
+		note bytea  NOT NULL,
+		PRIMARY KEY (log, size)
+	);`,
+}
+
+// grants are the least that a node needs: it adds to ledgers and never changes
+// or removes what is in them.
+const grants = `GRANT USAGE ON SCHEMA weir TO %[1]s;
+	GRANT SELECT ON ALL TABLES IN SCHEMA weir TO %[1]s;
+	GRANT INSERT, DELETE ON weir.subjects TO %[1]s;
+	GRANT INSERT ON weir.checks, weir.ledger_heads, weir.ledger_batches, weir.ledger_checkpoints TO %[1]s;
+	GRANT UPDATE ON weir.ledger_heads TO %[1]s`
+
+// version gives how many steps the database has; 0: it has no schema weir.
+func (s *Store) version(ctx context.Context) (int, error) {
+	var schema, table *string
+	if err := s.pool.QueryRow(ctx, `SELECT to_regnamespace('weir')::text, to_regclass('weir.version')::text`).Scan(&schema, &table); err != nil {
+		return 0, err
+	}
+	if schema == nil {
+		return 0, nil
+	}
+	if table == nil {
+		return 0, fmt.Errorf("%w: the schema weir has no table version", ErrForeign)
+	}
+	var n int
+	if err := s.pool.QueryRow(ctx, `SELECT steps FROM weir.version`).Scan(&n); err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// Create makes the schema weir, as its owner. It fails with an error that is
+// fs.ErrExist where there is one.
+func Create(ctx context.Context, c Config) error {
+	err := withOwner(ctx, c, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `CREATE SCHEMA weir; CREATE TABLE weir.version (steps integer NOT NULL); INSERT INTO weir.version VALUES (0)`)
+		var pg *pgconn.PgError
+		if errors.As(err, &pg) && (pg.Code == "42P06" || pg.Code == "23505") { // duplicate_schema, also by a race
+			return fmt.Errorf("%w: the database has a schema weir", fs.ErrExist)
+		}
+		if err != nil {
+			return err
+		}
+		return migrate(ctx, tx)
+	})
+	if err != nil {
+		return fmt.Errorf("create store: %w", err)
+	}
+	return nil
+}
+
+// Upgrade brings a schema of an older version up to date, as its owner, and does
+// nothing to one that is. It fails with ErrForeign where the schema is newer.
+func Upgrade(ctx context.Context, c Config) error {
+	if err := withOwner(ctx, c, func(tx pgx.Tx) error { return migrate(ctx, tx) }); err != nil {
+		return fmt.Errorf("upgrade store: %w", err)
+	}
+	return nil
+}
+
+// Grant gives role the rights that a node needs, and no others.
+func Grant(ctx context.Context, c Config, role string) error {
+	err := withOwner(ctx, c, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, fmt.Sprintf(grants, pgx.Identifier{role}.Sanitize()))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("grant rights on store: %w", err)
+	}
+	return nil
+}
+
+func withOwner(ctx context.Context, c Config, do func(pgx.Tx) error) error {
+	s, err := open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return pgx.BeginFunc(ctx, s.pool, do)
+}
+
+// migrate carries out the steps that are missing; others who do the same wait.
+func migrate(ctx context.Context, tx pgx.Tx) error {
+	var n int
+	if err := tx.QueryRow(ctx, `SELECT steps FROM weir.version FOR UPDATE`).Scan(&n); err != nil {
+		return err
+	}
+	if n > len(steps) {
+		return fmt.Errorf("%w: its schema is %d, this program's is %d", ErrForeign, n, len(steps))
+	}
+	for _, step := range steps[n:] {
+		if _, err := tx.Exec(ctx, step); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, `UPDATE weir.version SET steps = $1`, len(steps))
+	return err
+}
