@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -23,21 +22,6 @@ func laneNames(t ledger.Taken) (names []string) {
 		}
 	}
 	return names
-}
-
-// readLedger gives the entries of a state folder's ledger.
-func readLedger(state string, after time.Time, each func(index int64, e *ledger.Entry) error) error {
-	dir := filepath.Join(state, "ledger")
-	err := ledger.Read(dir, 0, func(index int64, e *ledger.Entry) error {
-		if e.Time.Before(after) {
-			return nil
-		}
-		return each(index, e)
-	})
-	if errors.Is(err, os.ErrNotExist) {
-		return usageError{fmt.Errorf("there is no ledger in %s; name the folder with --state", dir)}
-	}
-	return err
 }
 
 // sight is what one principal saw of one customer.
