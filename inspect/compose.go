@@ -180,10 +180,10 @@ func glued(buf []byte, starts *[maxWords + 1]int, n, end int) meaning {
 			if len(w) < len(tail)+3 || !bytes.HasSuffix(w, []byte(tail)) {
 				continue
 			}
-			stem := string(w[:len(w)-len(tail)])
-			m := phrases[stem]
+			stem := w[:len(w)-len(tail)]
+			m := phrases[string(stem)]
 			if m == mNone {
-				m = stems[stem]
+				m = stems[string(stem)]
 			}
 			if m == mPhone || m == mCard || m == mIBAN || named(m) != 0 {
 				return m
