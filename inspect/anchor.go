@@ -183,6 +183,10 @@ func (w *walk) anchored(t []byte, lo, hi, p int) int {
 
 // anchorAt is anchored for what stands at t[p] alone.
 func (w *walk) anchorAt(t []byte, lo, hi, p int) int {
+	if p+2 < hi && (t[p+2] == '=' || t[p+2] == ':') {
+		// The commonest, and nothing else: the end of a key.
+		return w.pair(t, lo, hi, p+1)
+	}
 	if end := w.secret(t, lo, hi, p); end > 0 {
 		return end
 	}

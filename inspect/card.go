@@ -40,6 +40,16 @@ var issuers = [...]issuer{
 	{979200, 979299, lengths(16)},                 // Troy
 }
 
+// issuerLengths are the lengths of all issuers whose numbers begin with two digits.
+var issuerLengths = func() (t [10][10]uint32) {
+	for _, r := range issuers {
+		for n := r.low / 10000; n <= r.high/10000; n++ {
+			t[n/10][n%10] |= r.lengths
+		}
+	}
+	return t
+}()
+
 // luhn reports whether the digits pass the check of ISO/IEC 7812-1 annex B.
 func luhn(digits []byte) bool {
 	sum := 0
@@ -59,6 +69,9 @@ func luhn(digits []byte) bool {
 // cardNumber reports whether the digits are a card number of a known issuer.
 func cardNumber(digits []byte) bool {
 	if len(digits) < 13 || len(digits) > 19 {
+		return false
+	}
+	if issuerLengths[digits[0]-'0'][digits[1]-'0']&(1<<len(digits)) == 0 {
 		return false
 	}
 	iin := 0

@@ -90,7 +90,7 @@ func (w *walk) dull(t []byte, lo, hi, p int) int {
 	}
 	letters := letter0>>(glanced-back)|(alnum1&^digit1)<<(glanced-on) != 0
 	if letters || upper0<<back>>(glanced-capitalReach)|g.upper[1]>>on<<(glanced-capitalReach) != 0 {
-		if mayBeLettered(t, lo, hi, p-back, p+on, max(lo, w.last, p-back-maxBack)) {
+		if mayBeLettered(b, [2]uint64{digit0, digit1}, [2]uint64{alnum0, alnum1}, glanced-back, glanced+on, glanced-(p-max(lo, w.last))) {
 			return 0
 		}
 	}
@@ -112,6 +112,41 @@ func (w *walk) dull(t []byte, lo, hi, p int) int {
 		return 0
 	}
 	return end
+}
+
+// mayBeLettered reports whether lettered or zone may find something around b[from:to],
+// letters and digits: there is something from floor on that is written as a number of
+// a rule is.
+func mayBeLettered(b *surroundings, digit, alnum [2]uint64, from, to, floor int) bool {
+	long, small := to-from > smallMax, hasSmall(b[from:to])
+	if b[from-1] == '<' || b[to] == '<' || !small && to-from >= 30 && to-from <= 44 {
+		return true
+	}
+	if to-from > 18 || long && small {
+		return false
+	}
+	floor = max(floor, from-maxBack)
+	for at := from; ; {
+		// What may begin here, by the letters and digits among eight bytes.
+		k, n := at/glanced, at%glanced
+		digits, alnums := digit[k]>>n, alnum[k]>>n
+		if k == 0 {
+			digits |= digit[1] << (glanced - n)
+			alnums |= alnum[1] << (glanced - n)
+		}
+		for set := ruleTab.digits[digits&0xff] & ruleTab.alnums[alnums&0xff]; set != 0; set &= set - 1 {
+			form := ruleTab.shapes[bits.TrailingZeros64(set)].text
+			if end := at + len(form); fits(form, b[at:end]) && alnum[end/glanced]>>(end%glanced)&1 == 0 {
+				return true
+			}
+		}
+		// The group before, if one separator is between.
+		n = at - 2
+		if n < floor || alnum[0]>>n&1 == 0 || b[at-1] != ' ' && b[at-1] != '-' && b[at-1] != '.' && b[at-1] != '/' {
+			return false
+		}
+		at = max(floor, n+1-bits.LeadingZeros64(^(alnum[0]<<(glanced-1-n))))
+	}
 }
 
 // A verdict is what the layout of a number says.
@@ -188,7 +223,7 @@ func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits u
 			}
 			continue
 		}
-		if is2 := ruleTab.dullFrom(t, runs[i:n]); is2 == undecided {
+		if is2 := w.dullFrom(t, runs[i:n]); is2 == undecided {
 			return 0, undecided
 		} else if is2 == ifSaid {
 			is = ifSaid
@@ -198,7 +233,8 @@ func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits u
 }
 
 // dullFrom gives the verdict about what may begin with the first of the runs.
-func (x *ruleTable) dullFrom(t []byte, runs []run) verdict {
+func (w *walk) dullFrom(t []byte, runs []run) verdict {
+	x := ruleTab
 	r := &runs[0]
 	k := r.len()
 	if k >= x.shortestAlone && k <= maxDigits && (cardNumber(t[r.a:r.b]) || x.stands(t[r.a:r.b])) {
@@ -215,10 +251,19 @@ func (x *ruleTable) dullFrom(t []byte, runs []run) verdict {
 		return ifSaid
 	}
 	next := &runs[1]
-	if l := next.len(); k < maxGroup && l < maxGroup && x.opens[next.sep&15][k]>>l&1 != 0 {
+	if l := next.len(); k < maxGroup && l < maxGroup && x.opens[next.sep&15][k]>>l&1 != 0 && w.standsDivided(t, runs) {
 		return undecided
 	}
+	if next.sep == ' ' || next.sep == '-' {
+		// The groups of cards.
+		if l := next.len(); k == 4 && (l == 4 || l == 6) && len(runs) > 2 || k == 8 && l == 8 {
+			return undecided
+		}
+	}
 	if len(runs) >= 4 && next.sep == '.' && runs[2].sep == '.' && runs[3].sep == '.' && k <= 3 && next.len() <= 3 && runs[2].len() <= 3 && runs[3].len() <= 3 {
+		return undecided
+	}
+	if dated(t, runs) {
 		return undecided
 	}
 	// A trunk prefix.
@@ -280,17 +325,10 @@ func (w *walk) told(b *surroundings, floor, p, back int) bool {
 		if voices.has(x, n) {
 			return true
 		}
-		// The last of the words of one that is written soThat.
-		inner := uint64(2)<<last - 2<<first
-		if up := g.upper[0] & inner; up != 0 && up&^((g.upper[0]|g.digit[0])<<1) != 0 {
-			if g.digit[0]&inner != 0 {
-				return true
-			}
-			up |= g.upper[0] & (1 << first)
-			k := 63 - bits.LeadingZeros64(up)
-			if voices.has(x, last+1-k) || voices.has(x, last-k+bits.LeadingZeros64(^(up<<(63-k)))) {
-				return true
-			}
+		// What is written soThat is read as keys are.
+		up := g.upper[0] & (uint64(2)<<last - 2<<first)
+		if up&^((g.upper[0]|g.digit[0])<<1) != 0 && endings.may(b[last-2:last+1]) {
+			return true
 		}
 	}
 	return false

@@ -99,12 +99,13 @@ type ruleTable struct {
 	alone   [maxDigits + 1]ruleSet  // those that write one run of so many digits and count alone
 	any     [maxDigits + 1]ruleSet  // those that have so many digits, however written
 	pairs   [maxGroup]uint32        // by the length of the first group, those of the second
-	opens   [16][maxGroup]uint32    // the same, by the last four bits of what stands between, of what counts alone and of cards
+	opens   [16][maxGroup]uint32    // the same, by the last four bits of what stands between, of what counts alone
 	shapes  []shape
 	forms   [len(rules)][]string
 	// shortestAlone is the fewest digits that a card or what counts alone has in one run.
 	shortestAlone int
-	begins        [2][256]uint64 // those that the kinds of the first and the next four bytes allow
+	digits        [256]uint64 // those that the digits among the first eight bytes allow, and
+	alnums        [256]uint64 // the letters and digits among them
 	phrases       map[string]meaning
 	sets          []ruleSet // by meaning, from mRules on
 }
@@ -127,10 +128,6 @@ var ruleTab = newRuleTable()
 
 func newRuleTable() *ruleTable {
 	x := &ruleTable{phrases: map[string]meaning{}, shortestAlone: 13}
-	for _, sep := range []byte{' ', '-'} {
-		x.opens[sep&15][4] |= 1<<4 | 1<<6
-		x.opens[sep&15][8] |= 1 << 8
-	}
 	byPhrase := map[string]ruleSet{}
 	for i, r := range rules {
 		for _, form := range strings.Split(r.forms, "|") {
@@ -211,58 +208,35 @@ func (x *ruleTable) form(i uint8, form string, alone bool) {
 
 // begin notes for which first bytes a shape is worth a look.
 func (x *ruleTable) begin(form string, bit uint64) {
-	for half := range x.begins {
-		for kinds := range x.begins[half] {
-			fit := true
-			for k := range 4 {
-				if i := 4*half + k; i < len(form) {
-					switch kind := byte(kinds >> (2 * k) & 3); form[i] {
-					case 'd':
-						fit = fit && kind == digitKind
-					case 'A':
-						fit = fit && kind == alphaKind
-					case 'N':
-						fit = fit && kind != otherKind
-					default:
-						fit = fit && kind == otherKind
-					}
-				}
-			}
-			if fit {
-				x.begins[half][kinds] |= bit
-			}
+	for set := range x.digits {
+		digits, alnums := true, true
+		for i := range min(8, len(form)) {
+			is := set>>i&1 != 0
+			digits = digits && (form[i] == 'N' || is == (form[i] == 'd'))
+			alnums = alnums && is == (form[i] == 'd' || form[i] == 'A' || form[i] == 'N')
+		}
+		if digits {
+			x.digits[set] |= bit
+		}
+		if alnums {
+			x.alnums[set] |= bit
 		}
 	}
 }
 
-// Kinds of bytes, of which four have room in one.
-const (
-	otherKind = iota
-	digitKind
-	alphaKind
-)
-
-// kindOf is the kind of each byte.
-var kindOf = func() (kinds [256]byte) {
-	for c := range kinds {
-		switch {
-		case digit(byte(c)):
-			kinds[c] = digitKind
-		case alpha(byte(c)):
-			kinds[c] = alphaKind
-		}
-	}
-	return kinds
-}()
-
 // shapesAt gives the shapes that t[a:hi] may begin with, by their place: there are 64
 // at most.
 func (x *ruleTable) shapesAt(t []byte, a, hi int) uint64 {
-	var kinds [2]byte
+	digits, alnums := 0, 0
 	for i, c := range t[a:min(a+8, hi)] {
-		kinds[i>>2] |= kindOf[c] << (2 * (i & 3))
+		if digit(c) {
+			digits |= 1 << i
+			alnums |= 1 << i
+		} else if alpha(c) {
+			alnums |= 1 << i
+		}
 	}
-	return x.begins[0][kinds[0]] & x.begins[1][kinds[1]]
+	return x.digits[digits] & x.alnums[alnums]
 }
 
 // named gives the rules that a meaning names.
@@ -278,6 +252,30 @@ func (x *ruleTable) stands(v []byte) bool {
 	for s := x.alone[len(v)]; s != 0; s &= s - 1 {
 		if rules[bits.TrailingZeros64(uint64(s))].check(v) != refuted {
 			return true
+		}
+	}
+	return false
+}
+
+// standsDivided reports whether the first runs divide the number of a rule that counts
+// alone, written so.
+func (w *walk) standsDivided(t []byte, runs []run) bool {
+	x, v := ruleTab, w.plain[:0]
+	lengths, seps := uint64(0), uint64(0)
+	for i, r := range runs {
+		if i == maxGroupsID || len(v)+r.len() > maxDigits || r.len() > 15 {
+			break
+		}
+		v = append(v, t[r.a:r.b]...)
+		lengths |= uint64(r.len()) << (4 * i)
+		if i == 0 {
+			continue
+		}
+		seps |= uint64(r.sep) << (8 * (i - 1))
+		for _, l := range x.layouts[len(v)] {
+			if l.alone && l.lengths == lengths && l.seps == seps && rules[l.rule].check(v) != refuted {
+				return true
+			}
 		}
 	}
 	return false
@@ -477,32 +475,6 @@ const (
 	maxShape = 24
 	maxBack  = 16
 )
-
-// mayBeLettered reports whether lettered, or zone, has to look around t[from:to]:
-// something that begins from floor on is written as a number of a rule is.
-func mayBeLettered(t []byte, lo, hi, from, to, floor int) bool {
-	long, small := to-from > smallMax, hasSmall(t[from:to])
-	if from > lo && t[from-1] == '<' || to < hi && t[to] == '<' || !small && to-from >= 30 && to-from <= 44 {
-		return true
-	}
-	if to-from > 18 || long && small {
-		return false
-	}
-	for start := from; ; {
-		for set := ruleTab.shapesAt(t, start, hi); set != 0; set &= set - 1 {
-			s := &ruleTab.shapes[bits.TrailingZeros64(set)]
-			if b := start + len(s.text); b <= hi && !(b < hi && alnum(t[b])) && fits(s.text, t[start:b]) {
-				return true
-			}
-		}
-		if start-2 < floor || !alnum(t[start-2]) || t[start-1] != ' ' && t[start-1] != '-' && t[start-1] != '.' && t[start-1] != '/' {
-			return false
-		}
-		for start -= 2; start > floor && alnum(t[start-1]); {
-			start--
-		}
-	}
-}
 
 // smallMax is how many letters and digits in a row may have small letters among them:
 // what is longer is a hash, unless its key says.

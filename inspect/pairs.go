@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/getweir/weir"
 )
@@ -15,6 +14,7 @@ import (
 // The pairs of a line, a query or a cookie are one object: a name in one supports an
 // address in another.
 func (w *walk) pairs(t []byte) {
+	w.text, w.read = t, 0
 	pos := 0 // what comes before has been read
 	equals := next(t, 0, '=')
 	braces := nextObject(t, 0)
@@ -31,31 +31,25 @@ func (w *walk) pairs(t []byte) {
 			if w.nested(t, i, end) {
 				pos = end
 				w.last = end
+				w.read = end
 				if equals < end {
 					equals = next(t, end, '=')
 				}
 			} else {
 				pos = i
+				w.read = i
 			}
 			braces = nextObject(t, end)
 			continue
 		}
 		p := equals
 		equals = next(t, p+1, '=')
-		a, m := w.keyBefore(t, pos, p)
-		if m == mNone {
-			// A key that nobody knows says at least that the words before it do not
-			// speak of its number.
-			if a < p && p+1 < len(t) && digit(t[p+1]) {
-				w.hint(t, p+1, mText)
-			}
+		if unknownKey(t, pos, p) {
 			continue
 		}
+		a, m := w.keyBefore(t, pos, p)
 		if !m.personal() {
-			// It stays among the text, of which it may be a part, and says what a
-			// number in it is not.
-			w.hint(t, p+1, m)
-			continue
+			continue // it stays among the text, of which it may be a part
 		}
 		lo, hi, as := pairValue(t, a, p)
 		if lo == hi || as == 0 && code(m, t[lo:hi]) {
@@ -66,10 +60,11 @@ func (w *walk) pairs(t []byte) {
 			w.settle()
 		}
 		w.scan(t, pos, lo)
-		w.written = as
+		w.written, w.text = as, nil
 		w.value(m, t, lo, hi)
-		w.written = 0
+		w.written, w.text = 0, t
 		pos = hi
+		w.read = hi
 		if equals < hi {
 			equals = next(t, hi, '=')
 		}
@@ -78,6 +73,7 @@ func (w *walk) pairs(t []byte) {
 		}
 	}
 	w.scan(t, pos, len(t))
+	w.text = nil
 	w.settle()
 }
 
@@ -103,43 +99,43 @@ func code(m meaning, v []byte) bool {
 	return false
 }
 
-// A hint is what a key says of the value t[a:b] that is read among the text around
-// it. There may be one for every few bytes, so it is small.
-type hint struct {
-	a, b int32
-	m    meaning
-}
-
-// hint notes what a key says of the value at t[i:], as far as a number can reach.
-func (w *walk) hint(t []byte, i int, m meaning) {
-	end := i
-	for ; end < len(t) && end < i+maxKey && t[end] > ' ' && t[end] != '&' && t[end] != ';' && t[end] != '|'; end++ {
+// unknownKey reports whether the = at t[p] has a key before it that means nothing, at
+// first sight: by its last three letters.
+func unknownKey(t []byte, lo, p int) bool {
+	if p-lo < 5 {
+		return false
 	}
-	if end < len(t) && end-i < 4 && (t[end] == '&' || t[end] == ';' || t[end] == '\n') {
-		return // no number is that short
-	}
-	if k := len(w.hints); k > 0 && int(w.hints[k-1].b) > i {
-		w.hints[k-1].b = int32(i)
-	}
-	w.hints = append(w.hints, hint{int32(i), int32(end), m})
+	k := t[p-5 : p]
+	return alnum(k[2]) && alnum(k[3]) && alpha(k[4]) && k[0] != '%' && k[1] != '%' && !endings.may(k[2:])
 }
 
 // hinted gives what the key of the value says that t[a] is in, mNone outside of one.
+// A key that nobody knows says at least that the words before it do not speak of its
+// number.
 func (w *walk) hinted(a int) meaning {
-	if len(w.hints) == 0 {
+	if w.text == nil {
 		return mNone
 	}
 	if w.origin != nil {
 		a = int(w.origin[a])
 	}
-	i, _ := slices.BinarySearchFunc(w.hints, a, func(h hint, a int) int {
-		if int(h.b) <= a {
-			return -1
+	t := w.text
+	for i := a - 1; i >= max(w.read, a-maxKey); i-- {
+		switch c := t[i]; {
+		case c <= ' ' || c == '&' || c == ';' || c == '|':
+			return mNone
+		case c != '=':
+			continue
 		}
-		return 1
-	})
-	if i < len(w.hints) && int(w.hints[i].a) <= a {
-		return w.hints[i].m
+		k, m := w.keyBefore(t, w.read, i)
+		switch {
+		case m.personal():
+			return mNone
+		case m != mNone:
+			return m
+		case k < i && digit(t[i+1]):
+			return mText
+		}
 	}
 	return mNone
 }

@@ -29,7 +29,8 @@ type walk struct {
 	begun     int     // where the first finding of a trigger begins
 	barred    int     // where the last number begins that was passed over for what stands beside it
 	written   written // how the value of the pair being read is written
-	hints     []hint  // apart and in order
+	text      []byte  // that pairs reads, nil when it does not, and
+	read      int     // where the pairs begin that have not been read
 
 	columns []string  // of the last row, and
 	means   []meaning // what they mean
@@ -74,7 +75,7 @@ func (w *walk) start(r *Report, seg *weir.Segment) {
 	w.frames = append(w.frames[:0], frame{kind: rootFrame, object: -1, subject: -1})
 	w.pending = w.pending[:0]
 	w.blanks = w.blanks[:0]
-	w.hints = w.hints[:0]
+	w.text = nil
 	w.objects = 0
 }
 
@@ -90,9 +91,6 @@ func (w *walk) release() {
 	}
 	if cap(w.blanks) > keep/64 {
 		w.blanks = nil
-	}
-	if cap(w.hints) > keep/64 {
-		w.hints = nil
 	}
 	if cap(w.nest.Findings) > keep/64 {
 		w.nest.Findings = nil
@@ -210,6 +208,16 @@ func idle(t []byte, lo, p int) int {
 	case c == '+':
 		if p+1 == len(t) || !digit(t[p+1]) && t[p+1] != '(' {
 			return p + 1
+		}
+		// A zone of time: no country's code begins with 0.
+		if p+4 < len(t) && t[p+1] == '0' && p > lo && t[p-1] == ' ' && digit(t[p+2]) && digit(t[p+3]) && digit(t[p+4]) && (p+5 == len(t) || !digit(t[p+5])) {
+			return p + 5
+		}
+	case c == ':':
+		// A time behind a year, as web servers write it: 10/Oct/2000:13:55:36.
+		if p-lo >= 11 && p+2 < len(t) && t[p-3] == ':' && t[p-6] == ':' && t[p-11] == '/' && digit(t[p-1]) && digit(t[p-2]) && digit(t[p-4]) && digit(t[p-5]) &&
+			digits(t[p-10:p-6]) && digit(t[p+1]) && digit(t[p+2]) && (p+3 == len(t) || t[p+3] == ' ') {
+			return p + 3
 		}
 	case c == '%':
 		if !hides(t[p:]) {
