@@ -68,6 +68,16 @@ var containers = [...]struct {
 // shaped are the keys of which an object that has a shape has one.
 var shaped = of(mWatched, mProgress, mVisited, mSearched, mOrderID)
 
+// shapes are the keys of which an array or object may be reported as a whole whatever
+// it has in it.
+var shapes = func() (t [256]bool) {
+	for _, c := range containers {
+		t[c.m] = true
+	}
+	t[mOrders], t[mPayout] = true, true
+	return t
+}()
+
 // shape gives the class that an object has by the keys in it; "" for none.
 func (f *frame) shape() (class weir.Class, of meaning) {
 	h := f.has

@@ -58,7 +58,7 @@ func (w *walk) json(t []byte, path []string, piece bool, subject []string) error
 				w.frames = append(w.frames, frame{kind: arrayFrame, start: -1, parent: top.key, key: top.key, subject: -1, object: -1})
 				continue
 			}
-			w.frames = append(w.frames, frame{kind: objectFrame, start: -1, parent: top.key, key: means([]byte(k)), subject: -1, object: -1})
+			w.frames = append(w.frames, frame{kind: objectFrame, start: -1, parent: top.key, key: r.keys.of([]byte(k), 0, len(k), look), subject: -1, object: -1})
 		}
 	} else {
 		for i := len(path) - 1; i >= 0; i-- {
@@ -215,20 +215,6 @@ func (tp *tape) quotes(p int) (last, before int) {
 	}
 }
 
-// quoteFrom gives where the next quote from p on is, if it is in the batch; -1 where
-// it is not.
-func (tp *tape) quoteFrom(p int) int {
-	k := (p - tp.off) >> 6
-	for q := tp.quote[1+k] &^ (1<<((p-tp.off)&63) - 1); ; q = tp.quote[1+k] {
-		if q != 0 {
-			return tp.off + 64*k + bits.TrailingZeros64(q)
-		}
-		if k++; k >= tp.blocks {
-			return -1
-		}
-	}
-}
-
 // triggered looks at the trigger t[p], which is in a string.
 func (r *reader) triggered(p int) bool {
 	tp, k, bit := &r.tape, (p-r.tape.off)>>6, uint64(1)<<((p-r.tape.off)&63)
@@ -241,9 +227,11 @@ func (r *reader) triggered(p int) bool {
 	}
 	if p < r.str || p >= r.strEnd {
 		start, _ := tp.quotes(p)
-		if !r.begin(start+1, tp.quoteFrom(p)) {
+		r.str = start + 1
+		if r.strEnd, r.strEscaped = r.stringAt(r.str); r.strEnd < 0 {
 			return false
 		}
+		r.last = max(r.last, r.str)
 	}
 	if !r.strEscaped && r.outer.token[k]&bit != 0 && !anchor {
 		if n := r.hidden(p); n > 0 {
@@ -274,18 +262,6 @@ func (r *reader) lone() bool {
 		r.take(m, i)
 	}
 	return true
-}
-
-// push opens a frame.
-func (r *reader) push(f frame) {
-	r.frames = append(r.frames, f)
-	r.top = &r.frames[len(r.frames)-1]
-}
-
-// pop closes the innermost frame.
-func (r *reader) pop() {
-	r.frames = r.frames[:len(r.frames)-1]
-	r.top = &r.frames[len(r.frames)-1]
 }
 
 // key reads the key before the colon t[p].
@@ -384,7 +360,7 @@ func (r *reader) take(m meaning, v int) {
 			top.has |= 1 << m
 			return
 		}
-		end := stringEnd(r.t, v+1)
+		end, escapes := r.stringAt(v + 1)
 		if end < 0 || blank(r.t[v+1:end]) {
 			return
 		}
@@ -393,7 +369,7 @@ func (r *reader) take(m meaning, v int) {
 		}
 		r.object = int(top.object)
 		text := r.t[v+1 : end]
-		if r.escapes(text) {
+		if escapes {
 			text = r.fold(r.t, v+1, end, foldJSON)
 		}
 		if r.keyed(m, text, v+1, end) {
@@ -484,18 +460,26 @@ func (r *reader) scalar(m meaning, p int) int {
 	return b
 }
 
-// begin notes the string that begins at t[start] and ends before the quote t[end],
-// if that is known, as the one being read.
-func (r *reader) begin(start, end int) bool {
-	r.str, r.strEnd = start, end
-	if end < 0 {
-		if r.strEnd = stringEnd(r.t, start); r.strEnd < 0 {
-			return false
+// stringAt gives the end of the string that begins at t[start], -1 where it has none,
+// and whether there are escapes in it.
+func (r *reader) stringAt(start int) (end int, escapes bool) {
+	tp := &r.tape
+	k, sh := (start-tp.off)>>6, (start-tp.off)&63
+	if start >= tp.off && k < tp.blocks {
+		// Most end in this block or the next.
+		q, slash := tp.quote[1+k]>>sh, tp.slash[1+k]>>sh
+		if k+1 < tp.blocks {
+			q |= tp.quote[2+k] << (64 - sh)
+			slash |= tp.slash[2+k] << (64 - sh)
+		}
+		if q != 0 {
+			return start + bits.TrailingZeros64(q), slash&(q&-q-1) != 0
 		}
 	}
-	r.strEscaped = bytes.IndexByte(r.t[start:r.strEnd], '\\') >= 0
-	r.last = max(r.last, start)
-	return true
+	if end = stringEnd(r.t, start); end < 0 {
+		return -1, false
+	}
+	return end, bytes.IndexByte(r.t[start:end], '\\') >= 0
 }
 
 // inString looks at the trigger t[p] in the string being read: a value, or a key.
@@ -552,30 +536,42 @@ func unprintable(t []byte) bool {
 
 // open reads the brace t[p].
 func (r *reader) open(p int) bool {
-	if len(r.frames) > jsonlex.MaxDepth {
+	n := len(r.frames)
+	if n > jsonlex.MaxDepth {
 		return false
 	}
+	if n == cap(r.frames) {
+		r.frames = append(r.frames, frame{})[:n]
+		r.top = &r.frames[n-1]
+	}
 	top := r.top
-	f := frame{kind: objectFrame, start: int32(p), parent: top.key, subject: -1, object: top.object, inside: top.inside, wait: int32(len(r.pending))}
+	r.frames = r.frames[:n+1]
+	f := &r.frames[n]
+	r.top = f
+	// One by one: what is written in small pieces is slow to be copied in large ones.
+	f.has, f.parts = 0, 0
+	f.start, f.wait = int32(p), int32(len(r.pending))
+	f.parent, f.inside = top.key, top.inside
 	if top.kind != rootFrame {
 		f.inside |= 1 << top.parent
 	}
+	f.subject, f.on, f.seen = -1, false, false
 	if r.t[p] == '[' {
-		f.kind, f.key = arrayFrame, f.parent
-		r.push(f)
+		f.kind, f.key, f.object = arrayFrame, f.parent, top.object
 		r.elements(p + 1)
 		return true
 	}
-	f.object = int32(r.objects)
+	f.kind, f.key, f.object = objectFrame, mNone, int32(r.objects)
 	r.objects++
-	switch {
-	case top.kind == rootFrame && top.subject == 0 && len(r.subject) > 0:
-		f.subject = 0
-	case top.kind == objectFrame && top.on:
-		f.subject = top.subject + 1
+	if top.subject >= 0 {
+		switch {
+		case top.kind == rootFrame && top.subject == 0 && len(r.subject) > 0:
+			f.subject = 0
+		case top.kind == objectFrame && top.on:
+			f.subject = top.subject + 1
+		}
+		top.on = false
 	}
-	top.on = false
-	r.push(f)
 	return true
 }
 
@@ -594,9 +590,10 @@ func (r *reader) close(p int) bool {
 	if len(r.pending) > int(f.wait) {
 		r.resolve(f)
 	}
-	r.pop()
+	r.frames = r.frames[:n]
+	r.top = &r.frames[n-1]
 	r.base = min(r.base, n)
-	if f.parent != mNone || f.has&shaped != 0 || f.parts != 0 {
+	if f.parts != 0 || f.has&shaped != 0 || shapes[f.parent] {
 		r.tree(r.t, f, p+1) // f stays as it is until another is opened
 	}
 	if r.top.kind == arrayFrame {
