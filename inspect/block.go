@@ -275,3 +275,22 @@ func escaped(slash uint64, carry *uint64) uint64 {
 	turned, *carry = bits.Add64(slash&^even&^follows, slash, 0)
 	return (even ^ turned<<1) & follows
 }
+
+// places are the places of bytes in a batch.
+type places [batchBytes + 8]uint16
+
+// fillAny writes the places of the bits of n blocks, and gives how many they are. Four
+// are written at a time, so that their number need not be guessed.
+func (p *places) fillAny(set *[batch]uint64, n int) (m int) {
+	for k, x := range set[:n] {
+		for left := bits.OnesCount64(x); left > 0; left -= 4 {
+			to := p[m : m+4 : m+4]
+			for i := range to {
+				to[i] = uint16(64*k + bits.TrailingZeros64(x))
+				x &= x - 1
+			}
+			m += min(left, 4)
+		}
+	}
+	return m
+}

@@ -103,3 +103,17 @@ func (s *sheet) anchors(t []byte, k, n int) {
 		s.shut[k+i], s.anchor[k+i] = anchorSifter.anchorAny((*[64 + fingerprint - 1]byte)(t[64*i:]))
 	}
 }
+
+// fillBMI does what fillAny does. What lies behind the places is written over, up to
+// four of them.
+//
+//go:noescape
+func fillBMI(p *places, set *[batch]uint64, n int) int
+
+// fill writes the places of the bits of n blocks, and gives how many they are.
+func (p *places) fill(set *[batch]uint64, n int) int {
+	if wide32 {
+		return fillBMI(p, set, n)
+	}
+	return p.fillAny(set, n)
+}

@@ -715,3 +715,52 @@ anchors:
 	JNZ anchors
 	VZEROUPPER
 	RET
+
+// PLACE writes the place of the lowest bit of AX, and takes that bit away.
+#define PLACE(i) \
+	TZCNTQ AX, BX; \
+	ADDQ DX, BX; \
+	MOVW BX, (2*i)(DI); \
+	BLSRQ AX, AX
+
+// func fillBMI(p *places, set *[batch]uint64, n int) int
+TEXT ·fillBMI(SB), NOSPLIT, $0-32
+	MOVQ p+0(FP), DI
+	MOVQ set+8(FP), SI
+	MOVQ n+16(FP), CX
+	MOVQ DI, R8
+	XORQ DX, DX // where the block begins
+	TESTQ CX, CX
+	JLE filled
+
+block:
+	MOVQ (SI), AX
+	POPCNTQ AX, R9
+	TESTQ AX, AX
+	JZ next
+
+four:
+	PLACE(0)
+	PLACE(1)
+	PLACE(2)
+	PLACE(3)
+	CMPQ R9, $4
+	JLE few
+	ADDQ $8, DI
+	SUBQ $4, R9
+	JMP four
+
+few:
+	LEAQ (DI)(R9*2), DI
+
+next:
+	ADDQ $8, SI
+	ADDQ $64, DX
+	DECQ CX
+	JNZ block
+
+filled:
+	SUBQ R8, DI
+	SHRQ $1, DI
+	MOVQ DI, ret+24(FP)
+	RET

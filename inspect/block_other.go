@@ -22,3 +22,6 @@ func (s *sheet) anchors(t []byte, k, n int) {
 		s.shut[k+i], s.anchor[k+i] = anchorSifter.anchorAny((*[64 + fingerprint - 1]byte)(t[64*i:]))
 	}
 }
+
+// fill writes the places of the bits of n blocks, and gives how many they are.
+func (p *places) fill(set *[batch]uint64, n int) int { return p.fillAny(set, n) }

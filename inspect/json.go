@@ -27,11 +27,15 @@ type reader struct {
 
 // A tape says where a batch of blocks has to be looked at.
 type tape struct {
-	at    [batchBytes + 8]uint16 // in the batch, in order
-	in    [batch]uint64          // in strings
-	token [batch]uint64          // sets off the search for base64 and nothing else
-	quote [1 + batch]uint64      // begins or ends a string; the first word is of the block before
-	slash [1 + batch]uint64      // backslashes, likewise
+	at    places              // where there is something
+	keys  places              // the colons after keys among them
+	says  [batchBytes]meaning // by the place of the colon, what the key before it means; mUnread: not known yet
+	stop  [batch]uint64       // the places as bits
+	colon [batch]uint64       // and those of the colons
+	in    [batch]uint64       // in strings
+	token [batch]uint64       // sets off the search for base64 and nothing else
+	quote [1 + batch]uint64   // begins or ends a string; the first word is of the block before
+	slash [1 + batch]uint64   // backslashes, likewise
 
 	off    int    // where the batch begins
 	blocks int    // how many it has
@@ -39,6 +43,9 @@ type tape struct {
 	open   uint64 // it begins in a string: all bits
 	q1, q2 int    // the last quote before it, and the one before that; -1: none
 }
+
+// mUnread is no meaning: the key is to be looked at alone.
+const mUnread = mSilent - 1
 
 // json reads t, a whole value or a piece of a document under path.
 func (w *walk) json(t []byte, path []string, piece bool, subject []string) error {
@@ -112,7 +119,7 @@ func (r *reader) run() bool {
 			ok := true
 			switch r.t[p] {
 			case ':':
-				ok = r.key(p)
+				ok = r.key(p, tp.says[at])
 			case '{', '[':
 				ok = r.open(p)
 			case '}', ']':
@@ -160,22 +167,39 @@ func (r *reader) record() (n int) {
 		if out := s.sign[k] &^ in; out != 0 && !exponents(t, tp.off+64*k, out) {
 			return -1
 		}
-		ev := (s.colon[k]|s.brace[k]|s.bare[k])&^in | (trig|token)&in
-		// Four at a time, so that their number need not be guessed.
-		for count := bits.OnesCount64(ev); count > 0; count -= 4 {
-			to := tp.at[n : n+4 : n+4]
-			to[0] = uint16(64*k + bits.TrailingZeros64(ev))
-			ev &= ev - 1
-			to[1] = uint16(64*k + bits.TrailingZeros64(ev))
-			ev &= ev - 1
-			to[2] = uint16(64*k + bits.TrailingZeros64(ev))
-			ev &= ev - 1
-			to[3] = uint16(64*k + bits.TrailingZeros64(ev))
-			ev &= ev - 1
-			n += min(count, 4)
-		}
+		colon := s.colon[k] &^ in
+		tp.colon[k] = colon
+		tp.stop[k] = colon | (s.brace[k]|s.bare[k])&^in | (trig|token)&in
 	}
-	return n
+	r.learn(tp.keys.fill(&tp.colon, tp.blocks))
+	return tp.at.fill(&tp.stop, tp.blocks)
+}
+
+// learn notes what the first n keys of the batch mean. One after the other they are
+// found without a guess, so that the next is begun before the last is known.
+func (r *reader) learn(n int) {
+	tp := &r.tape
+	for _, at := range tp.keys[:n] {
+		// The quotes of the 64 bytes before the colon: most keys lie in them, and end at
+		// it.
+		k, sh := at>>6&(batch-1), at&63
+		quotes := tp.quote[1+k]<<(64-sh) | tp.quote[k]>>sh
+		if quotes>>63 == 0 || quotes<<1 == 0 || tp.slash[1+k]|tp.slash[k] != 0 {
+			tp.says[at&(batchBytes-1)] = mUnread
+			continue
+		}
+		b := tp.off + int(at) - 1
+		tp.says[at&(batchBytes-1)] = r.keys.of(r.t, b-bits.LeadingZeros64(quotes<<1), b, look)
+	}
+}
+
+// keyAt gives where the key before the colon t[p] is; a is -1 for none.
+func (r *reader) keyAt(p int) (a, b int) {
+	b, a = r.tape.quotes(p)
+	if a >= 0 {
+		a++
+	}
+	return a, b
 }
 
 // exponents reports whether all signs at t[off:] are + after an e.
@@ -232,6 +256,10 @@ func (r *reader) triggered(p int) bool {
 			return false
 		}
 		r.last = max(r.last, r.str)
+		if r.strEnd-r.str == uuidLen && !anchor && isUUID(r.t[r.str:r.strEnd]) {
+			r.next = r.strEnd
+			return true
+		}
 	}
 	if !r.strEscaped && r.outer.token[k]&bit != 0 && !anchor {
 		if n := r.hidden(p); n > 0 {
@@ -264,30 +292,26 @@ func (r *reader) lone() bool {
 	return true
 }
 
-// key reads the key before the colon t[p].
-func (r *reader) key(p int) bool {
+// key reads the key before the colon t[p], which means m.
+func (r *reader) key(p int, m meaning) bool {
 	top := r.top
 	if top.kind != objectFrame {
 		return false
 	}
-	// The quotes of the 64 bytes before p: most keys lie in them, and end at p.
-	tp, b := &r.tape, p-1
-	k, sh := (p-tp.off)>>6, (p-tp.off)&63
-	quotes := tp.quote[1+k]<<(64-sh) | tp.quote[k]>>sh
-	a := b - bits.LeadingZeros64(quotes<<1)
-	if quotes>>63 == 0 || quotes<<1 == 0 {
-		if b, a = tp.quotes(p); a < 0 {
+	if m == mUnread {
+		a, b := r.keyAt(p)
+		if a < 0 {
 			return false
 		}
-		a++
-	}
-	m := r.keys.of(r.t, a, b, look)
-	if (tp.slash[1+k]|tp.slash[k] != 0 || b-a > 64) && bytes.IndexByte(r.t[a:b], '\\') >= 0 {
-		m = means(r.fold(r.t, a, b, foldJSON))
-		r.origin = nil
+		m = r.keys.of(r.t, a, b, look)
+		if bytes.IndexByte(r.t[a:b], '\\') >= 0 {
+			m = means(r.fold(r.t, a, b, foldJSON))
+			r.origin = nil
+		}
 	}
 	top.key = m
 	if top.subject >= 0 {
+		a, b := r.keyAt(p)
 		r.onPath(top, a, b, p+1)
 	}
 	if m >= firstPart {
@@ -458,6 +482,23 @@ func (r *reader) scalar(m meaning, p int) int {
 	}
 	r.form = weir.FormString
 	return b
+}
+
+// uuidLen is how long a UUID is in text (RFC 9562 section 4).
+const uuidLen = 36
+
+// isUUID reports whether the 36 bytes of v are a UUID, whose groups look like those of
+// numbers.
+func isUUID(v []byte) bool {
+	if v[8] != '-' || v[13] != '-' || v[18] != '-' || v[23] != '-' {
+		return false
+	}
+	for i, c := range v {
+		if !hex(c) && (c != '-' || i != 8 && i != 13 && i != 18 && i != 23) {
+			return false
+		}
+	}
+	return true
 }
 
 // stringAt gives the end of the string that begins at t[start], -1 where it has none,
