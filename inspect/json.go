@@ -256,10 +256,14 @@ func (r *reader) triggered(p int) bool {
 			return false
 		}
 		r.last = max(r.last, r.str)
-		if r.strEnd-r.str == uuidLen && !anchor && isUUID(r.t[r.str:r.strEnd]) {
+		if !anchor && !r.strEscaped && r.passes(r.t[r.str:r.strEnd]) {
 			r.next = r.strEnd
 			return true
 		}
+	}
+	if anchor && alpha(r.t[p]) && r.strEnd-p < shortestSecret && r.outer.token[k]&bit == 0 && isWord(r.t[p:r.strEnd]) {
+		r.next = p + 1
+		return true
 	}
 	if !r.strEscaped && r.outer.token[k]&bit != 0 && !anchor {
 		if n := r.hidden(p); n > 0 {
@@ -487,19 +491,52 @@ func (r *reader) scalar(m meaning, p int) int {
 // uuidLen is how long a UUID is in text (RFC 9562 section 4).
 const uuidLen = 36
 
-// isUUID reports whether the 36 bytes of v are a UUID, whose groups look like those of
-// numbers.
-func isUUID(v []byte) bool {
-	if v[8] != '-' || v[13] != '-' || v[18] != '-' || v[23] != '-' {
-		return false
-	}
-	for i, c := range v {
-		if !hex(c) && (c != '-' || i != 8 && i != 13 && i != 18 && i != 23) {
+// shortestSecret is the least length of a secret that shows by how it begins and is one
+// word.
+const shortestSecret = 16
+
+func isWord(v []byte) bool {
+	for _, c := range v {
+		if !alnum(c) && c != '_' {
 			return false
 		}
 	}
 	return true
 }
+
+// passes reports whether the string v, which no key has made anything of, is one of
+// those that look like numbers and are the commonest of all: a UUID, a hash, a time.
+func (r *reader) passes(v []byte) bool {
+	switch n := len(v); {
+	case n == uuidLen && v[8] == '-' && v[13] == '-' && v[18] == '-' && v[23] == '-':
+		for i, c := range v {
+			if !hex(c) && (c != '-' || i != 8 && i != 13 && i != 18 && i != 23) {
+				return false
+			}
+		}
+		return true
+	case n >= leastHash && n <= 128 && !(alpha(v[0]) && alpha(v[1]) && digit(v[2]) && digit(v[3])):
+		// In hexadecimal, with a letter, and not begun like an IBAN: no number, and no
+		// base64 of text in which anything could be found, since that text has no @ and
+		// no two digits side by side.
+		letters := false
+		for _, c := range v {
+			if kindsOf[c]&kHexLow == 0 {
+				return false
+			}
+			letters = letters || c >= 'a'
+		}
+		m := r.top.key
+		return letters && !(m >= mGeo && m <= lastRules)
+	case n >= 20 && n <= 35 && v[10] == 'T':
+		// Nothing stands before it that could make it somebody's birth.
+		return date(v, 0, n, 8) == 10 && clock(v, 10) == n-1 && v[n-1] == 'Z'
+	}
+	return false
+}
+
+// leastHash is how long a number in hexadecimal is that is taken for a hash.
+const leastHash = 16
 
 // stringAt gives the end of the string that begins at t[start], -1 where it has none,
 // and whether there are escapes in it.
