@@ -530,9 +530,50 @@ func (r *reader) passes(v []byte) bool {
 		return letters && !(m >= mGeo && m <= lastRules)
 	case n >= 20 && n <= 35 && v[10] == 'T':
 		// Nothing stands before it that could make it somebody's birth.
-		return date(v, 0, n, 8) == 10 && clock(v, 10) == n-1 && v[n-1] == 'Z'
+		end := 0
+		if date(v, 0, n, 8) == 10 {
+			end = clock(v, 10)
+		}
+		return end == n || end == n-1 && v[end] == 'Z'
+	case n < ibanMin && r.in.least > weir.Unsure:
+		return r.vetoed() && isCode(v)
 	}
 	return false
+}
+
+// vetoed reports whether the string being read is a value of which the key says that
+// it is a number of the system's own.
+func (r *reader) vetoed() bool {
+	switch r.top.key {
+	case mOpaque, mOrderID, mVersion:
+		after := skipSpace(r.t, r.strEnd+1)
+		return r.top.kind != objectFrame || after == len(r.t) || r.t[after] != ':'
+	}
+	return false
+}
+
+// isCode reports whether v is letters and digits in groups, of letters no more than
+// two together and no two groups of them side by side, so that none is a word: RC-040866.
+func isCode(v []byte) bool {
+	letters, before := 0, false // in the group; the group before was of letters
+	for i, c := range v {
+		switch {
+		case digit(c):
+			letters, before = 0, false
+		case alpha(c):
+			letters++
+			if letters > 2 || before || letters == 2 && is(v[i-1:i+1], "cf") {
+				return false
+			}
+		case c == '-' || c == '_':
+			if letters > 0 {
+				letters, before = 0, true
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // leastHash is how long a number in hexadecimal is that is taken for a hash.
