@@ -40,6 +40,7 @@ type cli struct {
 	Exposure exposureCommand `cmd:"" help:"Say what would be lost if a credential were stolen now."`
 	Saw      sawCommand      `cmd:"" help:"Say whose data a principal saw."`
 	WhoSaw   whoSawCommand   `cmd:"" name:"who-saw" help:"Say who saw a customer's data."`
+	Scope    scopeCommand    `cmd:"" help:"Say which customers a stolen credential or a vendor reached."`
 	APIKey   apiKeyCommand   `cmd:"" name:"api-key" help:"Make an API key for a service or a person."`
 	Scan     scanCommand     `cmd:"" help:"Say where in files there is personal data."`
 	Mask     maskCommand     `cmd:"" help:"Mask the personal data in a stream."`

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -217,4 +218,22 @@ func BenchmarkResolveNewFrom64(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "subjects/s")
+}
+
+func TestNamed(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "weir.db"))
+	defer s.Close()
+	d := s.Subjects(bytes.Repeat([]byte{7}, 32))
+	ids := identifiers(3, "named")
+	ss, err := d.Resolve(t.Context(), ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Erase(t.Context(), ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Named(t.Context(), []weir.Subject{ss[2], {1}, ss[1], ss[0], ss[2]})
+	if want := []bool{true, false, false, true, true}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, want %v: %v", got, want, err)
+	}
 }

@@ -135,3 +135,34 @@ func (t *table) Delete(ctx context.Context, k directory.Mac) error {
 	}
 	return nil
 }
+
+// Named says of each subject whether an identifier leads to it. One that has none
+// was made for data without an identifier, or was erased.
+func (d *Subjects) Named(ctx context.Context, subjects []weir.Subject) ([]bool, error) {
+	place := make(map[weir.Subject][]int, len(subjects))
+	for i, s := range subjects {
+		place[s] = append(place[s], i)
+	}
+	named := make([]bool, len(subjects))
+	rows, err := d.store.read.QueryContext(ctx, `SELECT subject FROM subjects`)
+	if err != nil {
+		return nil, fmt.Errorf("read subjects: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var b sql.RawBytes
+		if err := rows.Scan(&b); err != nil {
+			return nil, fmt.Errorf("read subjects: %w", err)
+		}
+		if len(b) != len(weir.Subject{}) {
+			return nil, fmt.Errorf("read subjects: %w", ErrForeign)
+		}
+		for _, i := range place[weir.Subject(b)] {
+			named[i] = true
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read subjects: %w", err)
+	}
+	return named, nil
+}
