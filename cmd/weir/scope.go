@@ -122,12 +122,12 @@ func (c *scopeCommand) Run(s *streams) error {
 // directory gives what tells customers with an identifier from those without, if
 // the state has it.
 func (c *scopeCommand) directory(s *streams, r *scopeReport) (named func([]weir.Subject) ([]bool, error), done func()) {
-	store, subjects, err := openSubjects(c.State)
+	store, _, err := openSubjects(c.State)
 	if err != nil {
 		return nil, func() {}
 	}
 	r.directory = true
-	return func(all []weir.Subject) ([]bool, error) { return subjects.Named(s.ctx, all) }, func() { store.Close() }
+	return func(all []weir.Subject) ([]bool, error) { return store.Named(s.ctx, all) }, func() { store.Close() }
 }
 
 // prove writes the entries behind the scope and their proofs.

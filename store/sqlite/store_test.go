@@ -232,7 +232,7 @@ func TestNamed(t *testing.T) {
 	if err := d.Erase(t.Context(), ids[1]); err != nil {
 		t.Fatal(err)
 	}
-	got, err := d.Named(t.Context(), []weir.Subject{ss[2], {1}, ss[1], ss[0], ss[2]})
+	got, err := s.Named(t.Context(), []weir.Subject{ss[2], {1}, ss[1], ss[0], ss[2]})
 	if want := []bool{true, false, false, true, true}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, want %v: %v", got, want, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/getweir/weir"
@@ -138,30 +139,22 @@ func (t *table) Delete(ctx context.Context, k directory.Mac) error {
 
 // Named says of each subject whether an identifier leads to it. One that has none
 // was made for data without an identifier, or was erased.
-func (d *Subjects) Named(ctx context.Context, subjects []weir.Subject) ([]bool, error) {
+func (s *Store) Named(ctx context.Context, subjects []weir.Subject) ([]bool, error) {
 	place := make(map[weir.Subject][]int, len(subjects))
-	for i, s := range subjects {
-		place[s] = append(place[s], i)
+	for i, who := range subjects {
+		place[who] = append(place[who], i)
 	}
 	named := make([]bool, len(subjects))
-	rows, err := d.store.read.QueryContext(ctx, `SELECT subject FROM subjects`)
+	rows, err := s.read.QueryContext(ctx, `SELECT mac, subject FROM subjects`)
+	if err == nil {
+		err = each(rows, func(r directory.Row) error {
+			for _, i := range place[r.Subject] {
+				named[i] = true
+			}
+			return nil
+		})
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read subjects: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var b sql.RawBytes
-		if err := rows.Scan(&b); err != nil {
-			return nil, fmt.Errorf("read subjects: %w", err)
-		}
-		if len(b) != len(weir.Subject{}) {
-			return nil, fmt.Errorf("read subjects: %w", ErrForeign)
-		}
-		for _, i := range place[weir.Subject(b)] {
-			named[i] = true
-		}
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read subjects: %w", err)
 	}
 	return named, nil
