@@ -7,6 +7,7 @@ import (
 
 type benchCommand struct {
 	Gateway benchGatewayCommand `cmd:"" help:"Requests through Weir, against the same proxy without inspection."`
+	Meter   benchMeterCommand   `cmd:"" help:"What it costs to charge a customer, and to remember it."`
 	Inspect benchInspectCommand `cmd:"" help:"How fast bytes are inspected, and what the time goes into."`
 	Proxy   benchProxyCommand   `cmd:"" hidden:"" help:"The proxy without inspection that gateway measures against."`
 }

@@ -101,9 +101,26 @@ func Read[T any](t testing.TB, ctx context.Context, expression string) T {
 // Does has the page evaluate the expression.
 func Does(expression string) Step { return chromedp.Evaluate[chromedp.Void](expression) }
 
-// Becomes waits until the expression is true in the page.
+// Becomes waits until the expression is true in the page. A page that is replaced
+// while it is asked is asked again.
 func Becomes(expression string) Step {
-	return chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(30*time.Second))
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		deadline := time.Now().Add(30 * time.Second)
+		for {
+			is, err := cdp.Call(ctx, t, runtime.Evaluate, runtime.EvaluateParams{Expression: "Boolean(" + expression + ")", ReturnByValue: new(true)})
+			switch {
+			case err == nil && is.ExceptionDetails == nil && is.Result != nil && string(is.Result.Value) == "true":
+				return nil
+			case time.Now().After(deadline):
+				return fmt.Errorf("not true after 30 s: %s (%v)", expression, err)
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	})
 }
 
 // Dress gives the page a size and a colour scheme.

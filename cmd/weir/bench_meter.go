@@ -1,0 +1,168 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/getweir/weir"
+	"github.com/getweir/weir/meter"
+	"github.com/getweir/weir/policy"
+)
+
+type benchMeterCommand struct {
+	JSON   bool          `name:"json" help:"Print as JSON."`
+	For    time.Duration `default:"1s" help:"How long each figure is measured, in turn with what it is measured against."`
+	Rounds int           `default:"3" help:"How often; the fastest round counts."`
+}
+
+func (benchMeterCommand) Help() string {
+	return `charge/1 and charge/6: one customer charged to one and to six parties, of 10,000 in the window. charge/contended: the same to six parties from as many goroutines as there are cores. Each is measured against a map from customer to time under a lock, which counts nothing and forgets nothing: what a charge could not do without. charge/crowd: to a party that has taken a million.
+
+memory/principal: bytes for a principal with 200 customers in its window. memory/crowd: a window of a million. plan: what the policy says about one exchange.
+
+Example:
+  weir bench meter --json`
+}
+
+func benchSubject(n int) (s weir.Subject) {
+	// Spread as random pseudonyms are (Steele, Lea, Flood: Fast splittable pseudorandom
+	// number generators, OOPSLA 2014, the finaliser of SplitMix64).
+	x := uint64(n+1) * 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	binary.BigEndian.PutUint64(s[:], x^x>>31)
+	return s
+}
+
+func benchParties(n int) (as []weir.Account) {
+	open := new(weir.Budgets)
+	for l := range open {
+		open[l] = weir.Budget{1 << 40, 1 << 40, 1 << 40}
+	}
+	for k := range n {
+		as = append(as, weir.Account{Party: weir.Party{Kind: weir.PartyKind(k), Name: fmt.Sprintf("party-of-the-benchmark-%d", k)}, Budgets: open})
+	}
+	return as
+}
+
+func (c *benchMeterCommand) Run(s *streams) error {
+	const customers = 10000
+	start := time.Now()
+	demand := func(n int) []meter.Demand {
+		return []meter.Demand{{Subject: benchSubject(n), Lanes: weir.Lanes(0).With(weir.Clear)}}
+	}
+	demands := make([][][]meter.Demand, customers)
+	for i := range demands {
+		demands[i] = [][]meter.Demand{demand(i)}
+	}
+	charge := func(m *meter.Meter, as []weir.Account, i int) {
+		m.Charge(start.Add(time.Duration(i)*time.Millisecond), as, demands[i%customers])
+	}
+	one, six := meter.New(), meter.New()
+	as1, as6 := benchParties(1), benchParties(6)
+	var mu sync.Mutex
+	plain := map[weir.Subject]time.Time{}
+	put := func(i int) {
+		mu.Lock()
+		plain[demands[i%customers][0][0].Subject] = start.Add(time.Duration(i) * time.Millisecond)
+		mu.Unlock()
+	}
+	crowd, of := heapOf(func() any {
+		m := meter.New()
+		for i := range 1_000_000 {
+			m.Restore(start.Add(time.Duration(i)*time.Millisecond), []weir.Party{as1[0].Party}, demand(i))
+		}
+		return m
+	})
+	p, err := policy.Parse("starter.yaml", policy.Starter())
+	if err != nil {
+		return err
+	}
+	x := &weir.Exchange{Method: "GET", Path: weir.NewPlain("/v1/catalogue"), Principal: weir.Principal{Kind: weir.Service, Name: "shop", Role: "service", Credential: "key:1", Issuer: "keys", Network: "office"}}
+	var plan policy.Plan
+	figures := []struct {
+		name, against string
+		do            func(i int)
+		workers       int
+	}{
+		{"charge/1", "map", func(i int) { charge(one, as1, i) }, 1},
+		{"charge/6", "map", func(i int) { charge(six, as6, i) }, 1},
+		{"charge/contended", "map/contended", func(i int) { charge(six, as6, i) }, runtime.GOMAXPROCS(0)},
+		{"charge/crowd", "map", func(i int) { charge(crowd.(*meter.Meter), as1, i*7919) }, 1},
+		{"plan", "", func(int) { _ = p.PlanInto(&plan, x, start, nil) }, 1},
+		{"map", "", put, 1},
+		{"map/contended", "", put, runtime.GOMAXPROCS(0)},
+	}
+	best := map[string]float64{}
+	for range c.Rounds {
+		for _, f := range figures {
+			if err := s.ctx.Err(); err != nil {
+				return err
+			}
+			if ns := perCall(c.For/time.Duration(c.Rounds), f.workers, f.do); best[f.name] == 0 || ns < best[f.name] {
+				best[f.name] = ns
+			}
+		}
+	}
+	var all []measurement
+	for _, f := range figures {
+		m := measurement{Name: f.name, Value: best[f.name], Unit: "ns", Against: f.against}
+		if f.against != "" {
+			m.Ratio = m.Value / best[f.against]
+		}
+		all = append(all, m)
+	}
+	const principals = 2000
+	_, each := heapOf(func() any {
+		m := meter.New()
+		for k := range principals {
+			party := []weir.Party{{Kind: weir.ByPrincipal, Name: fmt.Sprintf("principal-%d", k)}}
+			for i := range 200 {
+				m.Restore(start, party, demand((k*7+i)%5000))
+			}
+		}
+		return m
+	})
+	all = append(all, measurement{Name: "memory/principal", Value: each / principals, Unit: "B"}, measurement{Name: "memory/crowd", Value: of / 1e6, Unit: "MB"})
+	return printMeasurements(s, c.JSON, all)
+}
+
+// heapOf gives what make makes, and how many bytes of memory that is.
+func heapOf(make func() any) (made any, bytes float64) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	made = make()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	runtime.KeepAlive(made)
+	return made, float64(after.HeapAlloc) - float64(before.HeapAlloc)
+}
+
+// perCall gives how long a call of do takes, in nanoseconds, while workers call it
+// for a time. Of each worker's calls none has the number of another's.
+func perCall(span time.Duration, workers int, do func(i int)) float64 {
+	const batch = 1000
+	var wg sync.WaitGroup
+	calls := make([]int, workers)
+	begin := time.Now()
+	for w := range workers {
+		wg.Go(func() {
+			for i := w * batch; time.Since(begin) < span; i += workers * batch {
+				for k := range batch {
+					do(i + k)
+				}
+				calls[w] += batch
+			}
+		})
+	}
+	wg.Wait()
+	all := 0
+	for _, n := range calls {
+		all += n
+	}
+	return float64(time.Since(begin).Nanoseconds()) * float64(workers) / float64(all)
+}
