@@ -44,6 +44,8 @@ type config struct {
 	Identity identity.Config `yaml:"identity"`
 	// Ledger says who else may read the ledger and who vouches for it.
 	Ledger ledgerConfig `yaml:"ledger"`
+	// Store is the database that nodes share. Empty: the node is alone.
+	Store storeConfig `yaml:"store"`
 	// Limits bounds what one exchange may use.
 	Limits limits `yaml:"limits"`
 }
@@ -169,6 +171,11 @@ func (c *config) check() error {
 	if _, err := c.Ledger.readers(); err != nil {
 		bad("%w", err)
 	}
+	if err := c.Store.check(); err != nil {
+		bad("%w", err)
+	} else if c.Store.shared() && c.Node == "" {
+		bad("node: the name of this node is required where a store is shared")
+	}
 	if c.Limits.Segment < 0 || c.Limits.Segment > 16<<20 {
 		bad("limits.segment: from 0 (the default) to 16777216 bytes")
 	}
@@ -184,7 +191,7 @@ func (c *config) resolve(dir string) {
 			}
 		}
 	}
-	at(&c.Policy, &c.State, &c.TLS.Certificate, &c.TLS.Key)
+	at(&c.Policy, &c.State, &c.Store.PasswordFile, &c.TLS.Certificate, &c.TLS.Key)
 	at(&c.Identity.PseudonymKeyFile)
 	for i := range c.Identity.Tokens {
 		at(&c.Identity.Tokens[i].KeysFile, &c.Identity.Tokens[i].CAFile)

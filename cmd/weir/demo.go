@@ -151,7 +151,7 @@ func (c *demoCommand) set(ctx context.Context, s *streams) (*stage, error) {
 	}
 	st.end = append(st.end, logFile.Close)
 	log := slog.New(slog.NewTextHandler(logFile, nil))
-	if st.server, err = newServer(cfg, mode, log); err != nil {
+	if st.server, err = newServer(ctx, cfg, mode, log); err != nil {
 		return st, err
 	}
 	st.truth = people.New(reelcart.Seed, c.Customers)

@@ -2,10 +2,12 @@ package main
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/getweir/weir/identity"
@@ -15,8 +17,12 @@ import (
 //go:embed starter.yaml
 var starterConfig string
 
+// nodeName is what a node may be called: it goes into the name of its ledger.
+var nodeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
 type initCommand struct {
 	Upstream string `required:"" placeholder:"URL" help:"The service to stand before, such as http://127.0.0.1:9000."`
+	Node     string `default:"node-1" placeholder:"NAME" help:"The name of this node, in the ledger and in its name. Default: node-1."`
 	Dir      string `arg:"" optional:"" default:"." type:"path" help:"Where to write. Default: here."`
 }
 
@@ -25,12 +31,16 @@ func (initCommand) Help() string {
 
 Examples:
   weir init --upstream http://127.0.0.1:9000
-  weir init --upstream https://shop.internal.example /etc/weir`
+  weir init --upstream https://shop.internal.example /etc/weir
+  weir init --upstream https://shop.internal.example --node node-2   # where nodes share a store`
 }
 
 func (c *initCommand) Run(s *streams) error {
 	if u, err := url.Parse(c.Upstream); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return usageError{fmt.Errorf("--upstream must be the base URL of the service, such as http://127.0.0.1:9000")}
+	}
+	if !nodeName.MatchString(c.Node) {
+		return usageError{errors.New("--node: letters, digits, dots, dashes and underscores, at most 64")}
 	}
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
@@ -42,11 +52,11 @@ func (c *initCommand) Run(s *streams) error {
 		}
 	}
 	key, hash := identity.NewKey()
-	text := strings.NewReplacer("{{upstream}}", c.Upstream, "{{key-hash}}", hash).Replace(starterConfig)
+	text := strings.NewReplacer("{{upstream}}", c.Upstream, "{{key-hash}}", hash, "{{node}}", c.Node).Replace(starterConfig)
 	if _, err := parseConfig([]byte(text)); err != nil {
 		return fmt.Errorf("the config written would not be valid: %w", err)
 	}
-	if err := createState(stateDir, "node-1"); err != nil {
+	if err := createState(stateDir, c.Node); err != nil {
 		return err
 	}
 	if err := writeNew(policyFile, policy.Starter(), 0o644); err != nil {

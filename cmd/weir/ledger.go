@@ -22,6 +22,7 @@ type ledgerCommand struct {
 	Keys   ledgerKeysCommand   `cmd:"" help:"List the keys that have signed a ledger."`
 	Rotate ledgerRotateCommand `cmd:"" name:"rotate-key" help:"Give the ledger a new signing key."`
 
+	Rebuild ledgerRebuildCommand `cmd:"" help:"Make a lost ledger anew from the shared store."`
 	Reindex ledgerReindexCommand `cmd:"" help:"Make the index anew from the ledger."`
 }
 

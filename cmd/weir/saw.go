@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/index"
+	"github.com/getweir/weir/internal/directory"
 	"github.com/getweir/weir/ledger"
 )
 
@@ -213,6 +216,7 @@ func (c *sawCommand) Run(s *streams) error {
 type whoSawCommand struct {
 	Subject string `arg:"" help:"A pseudonym (s-...), or an identifier: customer:ID, email:ADDRESS, phone:NUMBER."`
 	State   string `default:"weir-state" type:"path" help:"The state folder. Default: weir-state."`
+	Config  string `short:"c" type:"path" help:"weir.yaml, where the subject directory is in a store that nodes share." placeholder:"FILE"`
 	Since   string `help:"Only since then: a date, a time, or how long ago, such as 24h or 30d." placeholder:"WHEN"`
 	JSON    bool   `name:"json" help:"Print as JSON."`
 }
@@ -319,6 +323,21 @@ func (t *sight) merge(o *sight) {
 	}
 }
 
+// directory opens the subject directory: the node's own, or the one that nodes share.
+func (c *whoSawCommand) directory(ctx context.Context) (io.Closer, *directory.Directory, error) {
+	if c.Config == "" {
+		return openSubjects(c.State)
+	}
+	cfg, err := loadConfig(c.Config)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !cfg.Store.shared() {
+		return openSubjects(cfg.State)
+	}
+	return openShared(ctx, cfg, nil)
+}
+
 // find gives the pseudonym that is asked about.
 func (c *whoSawCommand) find(s *streams) (weir.Subject, error) {
 	if subject, err := weir.ParseSubject(c.Subject); err == nil {
@@ -328,9 +347,9 @@ func (c *whoSawCommand) find(s *streams) (weir.Subject, error) {
 	if !ok || kind == "" || value == "" {
 		return weir.Subject{}, usageError{errors.New("a customer is named by a pseudonym (s-...) or an identifier such as customer:c-10001 or email:ada@example.com")}
 	}
-	store, subjects, err := openSubjects(c.State)
+	store, subjects, err := c.directory(s.ctx)
 	if errors.Is(err, os.ErrNotExist) {
-		return weir.Subject{}, usageError{fmt.Errorf("%s holds no state of Weir; name the folder with --state", c.State)}
+		return weir.Subject{}, usageError{fmt.Errorf("%s holds no subject directory; name the folder with --state or, where nodes share a store, weir.yaml with --config", c.State)}
 	}
 	if err != nil {
 		return weir.Subject{}, err

@@ -55,7 +55,7 @@ func (c *serveCommand) Run(s *streams) error {
 	if c.JSON {
 		handler = slog.NewJSONHandler(s.err, nil)
 	}
-	srv, err := newServer(cfg, mode, slog.New(handler))
+	srv, err := newServer(s.ctx, cfg, mode, slog.New(handler))
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ type server struct {
 
 // newServer opens the state, restores what was taken and held, and listens; run
 // then serves. Whoever calls newServer calls run, which closes everything.
-func newServer(cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err error) {
+func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err error) {
 	s := &server{cfg: cfg, log: log}
 	rules, err := loadPolicy(cfg.Policy)
 	if err != nil {
@@ -105,7 +105,7 @@ func newServer(cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err e
 	if err != nil {
 		return nil, usageError{fmt.Errorf("upstream: %w", err)}
 	}
-	if s.state, err = openState(cfg.State, cfg.Node, log); err != nil {
+	if s.state, err = openState(ctx, cfg, log); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -187,6 +187,20 @@ func (s *server) run(ctx context.Context) error {
 	rooms, behind := errgroup.WithContext(behind)
 	rooms.Go(func() error { return s.guard.Run(behind) })
 	rooms.Go(func() error { return s.watch.Run(behind) })
+	rooms.Go(func() error {
+		// A ledger that has stopped takes nothing any more: whoever started the
+		// server starts it anew.
+		select {
+		case err := <-ledgerDone:
+			ledgerDone <- err
+			return errors.New("the ledger has stopped")
+		case <-behind.Done():
+			return nil
+		}
+	})
+	if s.state.shared != nil {
+		rooms.Go(func() error { return s.state.shared.Run(behind) })
+	}
 	rooms.Go(func() error { return s.auth.Run(behind) })
 	if s.index != nil {
 		rooms.Go(func() error { return s.index.Run(behind) })

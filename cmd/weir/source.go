@@ -78,6 +78,9 @@ func (s *consoleSource) Ledger() console.LedgerStatus {
 		Entries: st.Entries, Bytes: st.Bytes,
 		CheckpointSize: st.Checkpoint.Size, CheckpointRoot: st.Checkpoint.Root, CheckpointTime: st.Checkpoint.Time,
 	}
+	if st.Store.Err != nil {
+		shown.Failed = "The shared store does not acknowledge it, so nothing is released. It is tried again."
+	}
 	if st.Err != nil {
 		shown.Failed = "It cannot be written, so nothing is released. The log has the cause."
 	}

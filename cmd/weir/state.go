@@ -1,23 +1,27 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/getweir/weir/internal/directory"
 	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/store/postgres"
 	"github.com/getweir/weir/store/sqlite"
 )
 
 // state is the folder that a node keeps:
 //
 //	ledger/            the log, which may be copied and shown to auditors
-//	subjects.db        which identifier has which pseudonym
+//	subjects.db        which identifier has which pseudonym; not where a store is shared
 //	index.db           who saw whom, made from the ledger; may be deleted
 //	keys/ledger.key    signs checkpoints; keyring.go says what stands in it
 //	keys/subjects.key  keys the subject directory's hashes
@@ -27,8 +31,9 @@ import (
 // it: a folder that has vanished is a loss to be looked into, not a fresh start.
 type state struct {
 	ledger   *ledger.Log
-	store    *sqlite.Store
-	subjects *sqlite.Subjects
+	store    io.Closer
+	shared   *postgres.Store // the same as store, where it is shared; else nil
+	subjects *directory.Directory
 	index    *sqlite.Index // nil: it cannot be opened
 }
 
@@ -63,18 +68,20 @@ func createState(dir, node string) (err error) {
 	if err := log.Close(); err != nil {
 		return err
 	}
-	db, err := sqlite.Create(filepath.Join(dir, "subjects.db"))
+	db, err := sqlite.Create(filepath.Join(dir, subjectsFile))
 	if err != nil {
 		return err
 	}
 	return db.Close()
 }
 
-// openState opens what createState made, repairing a torn tail of the ledger.
-func openState(dir, node string, logger *slog.Logger) (*state, error) {
+// openState opens what createState made, repairing a torn tail of the ledger, and
+// has a shared store acknowledge what is written to it from now on.
+func openState(ctx context.Context, cfg *config, logger *slog.Logger) (*state, error) {
+	dir, node := cfg.State, cfg.Node
 	ring, err := readKeyring(dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s holds no state of Weir. If this is the first start, make it with: weir init. If it is not, the ledger is lost: restore it from a copy", dir)
+		return nil, fmt.Errorf("%s holds no state of Weir. If this is the first start, make it with: weir init. If it is not, the ledger is lost: put the keys back from a copy, and then the ledger, from a copy or, where nodes share a store, with weir ledger rebuild", dir)
 	}
 	if err != nil {
 		return nil, err
@@ -82,20 +89,40 @@ func openState(dir, node string, logger *slog.Logger) (*state, error) {
 	o := ring.options()
 	o.Node, o.Log = node, logger
 	log, err := ledger.Open(filepath.Join(dir, "ledger"), o)
-	if err != nil {
-		return nil, fmt.Errorf("open ledger: %w", err)
+	if errors.Is(err, os.ErrNotExist) && cfg.Store.shared() {
+		return nil, fmt.Errorf("%s holds no ledger. If its disk was lost, make it anew from the store: weir ledger rebuild --from-store (%w)", filepath.Join(dir, "ledger"), err)
 	}
-	store, subjects, err := openSubjects(dir)
 	if err != nil {
-		log.Close()
 		return nil, err
+	}
+	s := &state{ledger: log}
+	if cfg.Store.shared() {
+		err = s.attach(ctx, cfg, logger)
+	} else {
+		s.store, s.subjects, err = openSubjects(dir)
+	}
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
 	}
 	pages, err := makeIndex(dir)
 	if err != nil {
 		// Nothing that passes the door needs it.
 		logger.Warn("the index cannot be opened; questions read the ledger instead", "err", indexError(dir, err))
 	}
-	return &state{ledger: log, store: store, subjects: subjects, index: pages}, nil
+	s.index = pages
+	return s, nil
+}
+
+// attach opens the shared store, and compares the ledger with its copy there.
+func (s *state) attach(ctx context.Context, cfg *config, logger *slog.Logger) (err error) {
+	if s.shared, s.subjects, err = openShared(ctx, cfg, logger); err != nil {
+		return err
+	}
+	s.store = s.shared
+	if err := s.ledger.Attach(ctx, s.shared, ledger.AttachOptions{Patience: cfg.Store.Patience}); err != nil {
+		return errors.Join(err, s.shared.Close())
+	}
+	return nil
 }
 
 // openSubjects opens the subject directory alone, which the command line may do
@@ -105,7 +132,7 @@ func openSubjects(dir string) (*sqlite.Store, *sqlite.Subjects, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err := sqlite.Open(filepath.Join(dir, "subjects.db"))
+	store, err := sqlite.Open(filepath.Join(dir, subjectsFile))
 	if err != nil {
 		return nil, nil, fmt.Errorf("open subject directory: %w", err)
 	}

@@ -246,3 +246,39 @@ func (t *table) Delete(ctx context.Context, k directory.Mac) error {
 		})
 	})
 }
+
+// Import adds rows of another store's directory, which must have the same key.
+// It tells how many are new, and how many of the others have the same
+// pseudonym here; what is here is not changed.
+func (s *Store) Import(ctx context.Context, rows []directory.Row) (added, same int, err error) {
+	found := make(map[directory.Mac]weir.Subject, len(rows))
+	macs := make([]directory.Mac, len(rows))
+	for i := range rows {
+		macs[i] = rows[i].Mac
+	}
+	t := (*table)(s)
+	if err := t.Find(ctx, macs, found); err != nil {
+		return 0, 0, err
+	}
+	var fresh []directory.Row
+	for _, r := range rows {
+		switch here, ok := found[r.Mac]; {
+		case !ok:
+			fresh = append(fresh, r)
+		case here == r.Subject:
+			same++
+		}
+	}
+	if len(fresh) == 0 {
+		return 0, same, nil
+	}
+	if err := t.Insert(ctx, fresh, found); err != nil {
+		return 0, same, err
+	}
+	for _, r := range fresh {
+		if found[r.Mac] == r.Subject {
+			added++
+		}
+	}
+	return added, same, nil
+}

@@ -159,3 +159,25 @@ func (s *Store) Named(ctx context.Context, subjects []weir.Subject) ([]bool, err
 	}
 	return named, nil
 }
+
+// Rows calls fn with all rows, some at a time, for whoever moves them to another
+// store.
+func (s *Store) Rows(ctx context.Context, fn func([]directory.Row) error) error {
+	rows, err := s.read.QueryContext(ctx, `SELECT mac, subject FROM subjects`)
+	if err != nil {
+		return err
+	}
+	var some []directory.Row
+	err = each(rows, func(r directory.Row) error {
+		if some = append(some, r); len(some) < 10*chunk {
+			return nil
+		}
+		err := fn(some)
+		some = some[:0]
+		return err
+	})
+	if err == nil && len(some) > 0 {
+		err = fn(some)
+	}
+	return err
+}
