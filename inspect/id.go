@@ -447,7 +447,7 @@ func inRow(runs []run, used int) bool {
 // numbers; vetoes, whether the words beside it do.
 func (w *walk) ctxVetoes() bool {
 	switch w.ctx {
-	case mPhone, mOpaque, mOrderID, mVersion, mIP, mBirth:
+	case mPhone, mOpaque, mOrderID, mVersion, mIP, mBirth, mTitleID:
 		return true
 	}
 	return false

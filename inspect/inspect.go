@@ -195,12 +195,34 @@ func (w *walk) inspect(r *Report, seg *weir.Segment, subject []string) (err erro
 	}
 	w.r = nil
 	w.release()
-	if !slices.IsSortedFunc(r.Findings, order) {
-		slices.SortStableFunc(r.Findings, order)
-	}
+	sortFindings(r.Findings)
 	return err
 }
 
+// sortFindings puts findings in order; those that are equal stay as they are. Nearly
+// all stand right: a value that waited for its object, and the object itself, come
+// some places too late. They are moved one by one, as long as that is not far.
+func sortFindings(f []weir.Finding) {
+	left := 32 * len(f)
+	for i := 1; i < len(f); i++ {
+		k := i
+		for k > 0 && left > 0 && order(f[k-1], f[i]) > 0 {
+			k--
+			left--
+		}
+		if left == 0 {
+			slices.SortStableFunc(f, order)
+			return
+		}
+		if k < i {
+			late := f[i]
+			copy(f[k+1:i+1], f[k:i])
+			f[k] = late
+		}
+	}
+}
+
+// order is that of a Report.
 func order(a, b weir.Finding) int {
 	if a.Start != b.Start {
 		return a.Start - b.Start

@@ -545,7 +545,7 @@ func (r *reader) passes(v []byte) bool {
 // it is a number of the system's own.
 func (r *reader) vetoed() bool {
 	switch r.top.key {
-	case mOpaque, mOrderID, mVersion:
+	case mOpaque, mOrderID, mVersion, mTitleID:
 		after := skipSpace(r.t, r.strEnd+1)
 		return r.top.kind != objectFrame || after == len(r.t) || r.t[after] != ':'
 	}

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/getweir/weir"
 )
@@ -61,7 +62,10 @@ func (w *walk) found(m meaning) { w.frames[len(w.frames)-1].has |= 1 << m }
 // escapes undone, if it is what m says, and whether nothing else can be in it.
 func (w *walk) keyed(m meaning, v []byte, lo, hi int) bool {
 	at := span{lo, hi}
-	trimmed := bytes.TrimSpace(v)
+	trimmed := v
+	if len(v) == 0 || valueBytes[v[0]]&valueBytes[v[len(v)-1]]&edge == 0 {
+		trimmed = bytes.TrimSpace(v)
+	}
 	if len(trimmed) == 0 {
 		return true
 	}
@@ -156,23 +160,46 @@ func blank(v []byte) bool {
 	return true
 }
 
+// What bytes can be in values.
+const (
+	inName   = 1 << iota // a person's name
+	letter               // a letter, of any script
+	inDevice             // a device's identifier
+	edge                 // surely no white space
+)
+
+// valueBytes says it of each byte.
+var valueBytes = func() (t [256]uint8) {
+	for c := range t {
+		c := byte(c)
+		if alpha(c) || c >= 0x80 {
+			t[c] |= letter | inName
+		}
+		if digit(c) || strings.IndexByte(" -.',()`\"&*", c) >= 0 {
+			t[c] |= inName
+		}
+		if alnum(c) || strings.IndexByte("-:_.+/=*", c) >= 0 {
+			t[c] |= inDevice
+		}
+		if c > ' ' && c < 0x80 {
+			t[c] |= edge
+		}
+	}
+	return t
+}()
+
 // nameValue reports whether v can be a person's name: letters, and no sign that
 // only other things have.
 func nameValue(v []byte) bool {
-	if len(v) > 128 {
+	if len(v) == 0 || len(v) > 128 {
 		return false
 	}
-	letters := 0
+	all, any := uint8(inName), uint8(0)
 	for _, c := range v {
-		switch {
-		case alpha(c) || c >= 0x80:
-			letters++
-		case c == ' ' || c == '-' || c == '.' || c == '\'' || c == ',' || c == '(' || c == ')' || c == '`' || c == '"' || c == '&' || digit(c) || c == '*':
-		default:
-			return false
-		}
+		all &= valueBytes[c]
+		any |= valueBytes[c]
 	}
-	return letters > 0 && !digit(v[0])
+	return all&inName != 0 && any&letter != 0 && !digit(v[0])
 }
 
 // lineValue reports whether v can be a line of an address.
@@ -203,7 +230,7 @@ func deviceValue(v []byte) bool {
 		return false
 	}
 	for _, c := range v {
-		if !alnum(c) && c != '-' && c != ':' && c != '_' && c != '.' && c != '+' && c != '/' && c != '=' && c != '*' {
+		if valueBytes[c]&inDevice == 0 {
 			return false
 		}
 	}
