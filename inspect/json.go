@@ -515,6 +515,13 @@ func (r *reader) passes(v []byte) bool {
 			}
 		}
 		return true
+	case n >= 20 && n <= 35 && v[10] == 'T':
+		// Nothing stands before it that could make it somebody's birth.
+		end := 0
+		if date(v, 0, n, 8) == 10 {
+			end = clock(v, 10)
+		}
+		return end == n || end == n-1 && v[end] == 'Z'
 	case n >= leastHash && n <= 128 && !(alpha(v[0]) && alpha(v[1]) && digit(v[2]) && digit(v[3])):
 		// In hexadecimal, with a letter, and not begun like an IBAN: no number, and no
 		// base64 of text in which anything could be found, since that text has no @ and
@@ -528,13 +535,6 @@ func (r *reader) passes(v []byte) bool {
 		}
 		m := r.top.key
 		return letters && !(m >= mGeo && m <= lastRules)
-	case n >= 20 && n <= 35 && v[10] == 'T':
-		// Nothing stands before it that could make it somebody's birth.
-		end := 0
-		if date(v, 0, n, 8) == 10 {
-			end = clock(v, 10)
-		}
-		return end == n || end == n-1 && v[end] == 'Z'
 	case n < ibanMin && r.in.least > weir.Unsure:
 		return r.vetoed() && isCode(v)
 	}
@@ -553,15 +553,18 @@ func (r *reader) vetoed() bool {
 }
 
 // isCode reports whether v is letters and digits in groups, of letters no more than
-// two together and no two groups of them side by side, so that none is a word: RC-040866.
+// two together and no two groups of them side by side, so that none is a word:
+// RC-040866. Digits alone may have up to two points between: 1.19.3.
 func isCode(v []byte) bool {
 	letters, before := 0, false // in the group; the group before was of letters
+	points, words := 0, 0
 	for i, c := range v {
 		switch {
 		case digit(c):
 			letters, before = 0, false
 		case alpha(c):
 			letters++
+			words++
 			if letters > 2 || before || letters == 2 && is(v[i-1:i+1], "cf") {
 				return false
 			}
@@ -569,11 +572,13 @@ func isCode(v []byte) bool {
 			if letters > 0 {
 				letters, before = 0, true
 			}
+		case c == '.':
+			points++
 		default:
 			return false
 		}
 	}
-	return true
+	return points == 0 || points <= 2 && words == 0
 }
 
 // leastHash is how long a number in hexadecimal is that is taken for a hash.
