@@ -27,15 +27,12 @@ type reader struct {
 
 // A tape says where a batch of blocks has to be looked at.
 type tape struct {
-	at    places              // where there is something
-	keys  places              // the colons after keys among them
-	says  [batchBytes]meaning // by the place of the colon, what the key before it means; mUnread: not known yet
-	stop  [batch]uint64       // the places as bits
-	colon [batch]uint64       // and those of the colons
-	in    [batch]uint64       // in strings
-	token [batch]uint64       // sets off the search for base64 and nothing else
-	quote [1 + batch]uint64   // begins or ends a string; the first word is of the block before
-	slash [1 + batch]uint64   // backslashes, likewise
+	at    places            // where there is something
+	stop  [batch]uint64     // the places as bits
+	in    [batch]uint64     // in strings
+	token [batch]uint64     // sets off the search for base64 and nothing else
+	quote [1 + batch]uint64 // begins or ends a string; the first word is of the block before
+	slash [1 + batch]uint64 // backslashes, likewise
 
 	off    int    // where the batch begins
 	blocks int    // how many it has
@@ -43,9 +40,6 @@ type tape struct {
 	open   uint64 // it begins in a string: all bits
 	q1, q2 int    // the last quote before it, and the one before that; -1: none
 }
-
-// mUnread is no meaning: the key is to be looked at alone.
-const mUnread = mSilent - 1
 
 // json reads t, a whole value or a piece of a document under path.
 func (w *walk) json(t []byte, path []string, piece bool, subject []string) error {
@@ -119,7 +113,7 @@ func (r *reader) run() bool {
 			ok := true
 			switch r.t[p] {
 			case ':':
-				ok = r.key(p, tp.says[at])
+				ok = r.key(p)
 			case '{', '[':
 				ok = r.open(p)
 			case '}', ']':
@@ -167,30 +161,9 @@ func (r *reader) record() (n int) {
 		if out := s.sign[k] &^ in; out != 0 && !exponents(t, tp.off+64*k, out) {
 			return -1
 		}
-		colon := s.colon[k] &^ in
-		tp.colon[k] = colon
-		tp.stop[k] = colon | (s.brace[k]|s.bare[k])&^in | (trig|token)&in
+		tp.stop[k] = (s.colon[k]|s.brace[k]|s.bare[k])&^in | (trig|token)&in
 	}
-	r.learn(tp.keys.fill(&tp.colon, tp.blocks))
 	return tp.at.fill(&tp.stop, tp.blocks)
-}
-
-// learn notes what the first n keys of the batch mean. One after the other they are
-// found without a guess, so that the next is begun before the last is known.
-func (r *reader) learn(n int) {
-	tp := &r.tape
-	for _, at := range tp.keys[:n] {
-		// The quotes of the 64 bytes before the colon: most keys lie in them, and end at
-		// it.
-		k, sh := at>>6&(batch-1), at&63
-		quotes := tp.quote[1+k]<<(64-sh) | tp.quote[k]>>sh
-		if quotes>>63 == 0 || quotes<<1 == 0 || tp.slash[1+k]|tp.slash[k] != 0 {
-			tp.says[at&(batchBytes-1)] = mUnread
-			continue
-		}
-		b := tp.off + int(at) - 1
-		tp.says[at&(batchBytes-1)] = r.keys.of(r.t, b-bits.LeadingZeros64(quotes<<1), b, look)
-	}
 }
 
 // keyAt gives where the key before the colon t[p] is; a is -1 for none.
@@ -296,22 +269,38 @@ func (r *reader) lone() bool {
 	return true
 }
 
-// key reads the key before the colon t[p], which means m.
-func (r *reader) key(p int, m meaning) bool {
+// key reads the key before the colon t[p].
+func (r *reader) key(p int) bool {
 	top := r.top
 	if top.kind != objectFrame {
 		return false
 	}
-	if m == mUnread {
+	// The quotes of the 64 bytes before p: most keys lie in them, and end at p.
+	tp, keys := &r.tape, &r.keys
+	k, sh := (p-tp.off)>>6&(batch-1), (p-tp.off)&63
+	quotes := tp.quote[1+k]<<(64-sh) | tp.quote[k]>>sh
+	size := bits.LeadingZeros64(quotes << 1)
+	m := mNone
+	switch {
+	case quotes>>63 == 0 || quotes<<1 == 0 || tp.slash[1+k]|tp.slash[k] != 0:
 		a, b := r.keyAt(p)
 		if a < 0 {
 			return false
 		}
-		m = r.keys.of(r.t, a, b, look)
-		if bytes.IndexByte(r.t[a:b], '\\') >= 0 {
+		if m = keys.of(r.t, a, b, look); bytes.IndexByte(r.t[a:b], '\\') >= 0 {
 			m = means(r.fold(r.t, a, b, foldJSON))
 			r.origin = nil
 		}
+	case uint(size-1) < 16 && p > 16:
+		// What of does, without a call where the key is the newer of its place.
+		place, first, last := keys.place(r.t[p-17:p-1], size)
+		if e := &keys.short[place]; e.first == first && e.last == last && int(e.n) == size {
+			m = e.m
+			break
+		}
+		fallthrough
+	default:
+		m = keys.of(r.t, p-1-size, p-1, look)
 	}
 	top.key = m
 	if top.subject >= 0 {

@@ -253,9 +253,7 @@ func (c *meanings) of(b []byte, i, j int, find func([]byte) meaning) meaning {
 		copy(c.room[16-n:], b[i:j])
 		return c.of(c.room[:], 16-n, 16, find)
 	}
-	w, own := b[j-16:j], &ends[n]
-	first, last := binary.LittleEndian.Uint64(w)&own.first, binary.LittleEndian.Uint64(w[8:])&own.last
-	at := stirred(first, last) & uint64(len(c.short)-2)
+	at, first, last := c.place(b[j-16:j], n)
 	e := &c.short[at]
 	if e.first == first && e.last == last && int(e.n) == n {
 		return e.m
@@ -267,6 +265,14 @@ func (c *meanings) of(b []byte, i, j int, find func([]byte) meaning) meaning {
 	*o = *e
 	e.first, e.last, e.n, e.m = first, last, uint8(n), find(b[i:j])
 	return e.m
+}
+
+// place gives where a key of n bytes, the last of the 16 of w, may be among the short
+// ones, and what it is.
+func (c *meanings) place(w []byte, n int) (at, first, last uint64) {
+	own := &ends[n]
+	first, last = binary.LittleEndian.Uint64(w)&own.first, binary.LittleEndian.Uint64(w[8:])&own.last
+	return stirred(first, last) & uint64(len(c.short)-2), first, last
 }
 
 // stirred gives a number all of whose bits hang on all of a and b: the two halves of a
