@@ -161,7 +161,11 @@ func (r *reader) record() (n int) {
 		if out := s.sign[k] &^ in; out != 0 && !exponents(t, tp.off+64*k, out) {
 			return -1
 		}
-		tp.stop[k] = (s.colon[k]|s.brace[k]|s.bare[k])&^in | (trig|token)&in
+		// Of a row of digits the first place is enough: it is read to its end.
+		rows := s.digit[k] & (s.digit[k] << 1)
+		bare := s.bare[k] &^ (s.bare[k] << 1)
+		trig &^= trig << 1 & rows
+		tp.stop[k] = (s.colon[k]|s.brace[k]|bare)&^in | (trig|token)&in
 	}
 	return tp.at.fill(&tp.stop, tp.blocks)
 }
@@ -309,7 +313,17 @@ func (r *reader) key(p int) bool {
 	}
 	if m >= firstPart {
 		top.parts |= 1 << (m - firstPart)
-	} else if weighs[m] {
+		return true
+	}
+	switch weighs[m] {
+	case byPresence:
+		// Most are there.
+		if t := r.t[p+1:]; len(t) > 3 && (t[0] == '"' && alnum(t[1]) || t[0] == ' ' && t[1] == '"' && alnum(t[2])) {
+			top.has |= 1 << m
+			return true
+		}
+		r.take(m, p+1)
+	case byValue:
 		r.take(m, p+1)
 	}
 	return true
@@ -608,7 +622,7 @@ func (r *reader) inString(p int, anchor bool) {
 	}
 	switch {
 	case r.t[p] == '\\':
-		if !unprintable(r.t[p:r.strEnd]) {
+		if !unprintable(r.t[p:r.strEnd]) || p > start && apart(r.t[p-1:r.strEnd]) {
 			r.next = p + 2
 			break
 		}
@@ -645,6 +659,13 @@ func unprintable(t []byte) bool {
 		return false
 	}
 	return t[2] == '0' && t[3] == '0' || t[2]|0x20 == 'f' && (t[3]|0x20 == 'f' || t[3]|0x20 == 'e') || t[2] == '2' && t[3] == '0'
+}
+
+// apart reports whether t, from a space on, is a sign that writers for the web escape,
+// between two spaces: no part of anything.
+func apart(t []byte) bool {
+	return len(t) > 7 && t[0] == ' ' && t[7] == ' ' && t[3] == '0' && t[4] == '0' &&
+		(t[5] == '2' && (t[6] == '6' || t[6] == '7') || t[5] == '3' && (t[6]|0x20 == 'c' || t[6]|0x20 == 'e'))
 }
 
 // open reads the brace t[p].

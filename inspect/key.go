@@ -71,12 +71,22 @@ var valued = of(mPhone, mIBAN, mName, mNameWeak, mNamePart, mHolder, mAddress, m
 // no set holds do all.
 func (m meaning) asks() bool { return m >= 64 || valued.has(m) }
 
-// weighs tells the meanings of which a value has to be looked at, if only to see that it
-// is there.
-var weighs = func() (t [256]bool) {
+// How a value is looked at.
+const (
+	byPresence = 1 + iota // if it is there at all
+	byValue
+)
+
+// weighs tells for each meaning how its values are looked at; 0: not at all.
+var weighs = func() (t [256]uint8) {
 	for m := range t {
-		m := meaning(m)
-		t[m] = m != mNone && m < firstPart && (m.asks() || present.has(m))
+		switch m := meaning(m); {
+		case m == mNone || m >= firstPart:
+		case m.asks():
+			t[m] = byValue
+		case present.has(m):
+			t[m] = byPresence
+		}
 	}
 	return t
 }()
