@@ -204,7 +204,8 @@ func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits u
 	if dots > 0 && (before == ',' || before == '+' || before == '-' || before == ' ' && b[at-2] == ',') {
 		return 0, undecided // a place, maybe
 	}
-	if dots == 3 && n == 4 && !wordBefore(t, lo, runs[0].a) && before != '*' && w.ipv4(t, lo, hi, runs[:4], nil) {
+	quad := dots == 3 && n == 4 && before != '*'
+	if quad && !wordBefore(t, lo, runs[0].a) && w.ipv4(t, lo, hi, runs[:4], nil) {
 		return end, nothing
 	}
 	// A number stands alone only where none of what begins one is before it: behind a
@@ -223,7 +224,7 @@ func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits u
 			}
 			continue
 		}
-		if is2 := w.dullFrom(t, runs[i:n]); is2 == undecided {
+		if is2 := w.dullFrom(t, runs[i:n], quad); is2 == undecided {
 			return 0, undecided
 		} else if is2 == ifSaid {
 			is = ifSaid
@@ -232,8 +233,9 @@ func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits u
 	return end, is
 }
 
-// dullFrom gives the verdict about what may begin with the first of the runs.
-func (w *walk) dullFrom(t []byte, runs []run) verdict {
+// dullFrom gives the verdict about what may begin with the first of the runs. quad: they
+// are known to be no address.
+func (w *walk) dullFrom(t []byte, runs []run, quad bool) verdict {
 	x := ruleTab
 	r := &runs[0]
 	k := r.len()
@@ -260,7 +262,7 @@ func (w *walk) dullFrom(t []byte, runs []run) verdict {
 			return undecided
 		}
 	}
-	if len(runs) >= 4 && next.sep == '.' && runs[2].sep == '.' && runs[3].sep == '.' && k <= 3 && next.len() <= 3 && runs[2].len() <= 3 && runs[3].len() <= 3 {
+	if len(runs) >= 4 && !quad && next.sep == '.' && runs[2].sep == '.' && runs[3].sep == '.' && k <= 3 && next.len() <= 3 && runs[2].len() <= 3 && runs[3].len() <= 3 {
 		return undecided
 	}
 	if dated(t, runs) {
@@ -274,7 +276,7 @@ func (w *walk) dullFrom(t []byte, runs []run) verdict {
 	if k == 1 {
 		runs = runs[1:]
 	}
-	if len(runs) >= 3 && runs[0].len() == 3 && runs[1].len() == 3 && runs[2].len() == 4 && (runs[1].sep == '-' || runs[1].sep == '.') {
+	if len(runs) >= 3 && runs[0].len() == 3 && runs[1].len() == 3 && runs[2].len() == 4 && (k == 1 || runs[1].sep == '-' || runs[1].sep == '.') {
 		return undecided
 	}
 	if total < leastSaid {
@@ -327,7 +329,7 @@ func (w *walk) told(b *surroundings, floor, p, back int) bool {
 		}
 		// What is written soThat is read as keys are.
 		up := g.upper[0] & (uint64(2)<<last - 2<<first)
-		if up&^((g.upper[0]|g.digit[0])<<1) != 0 && endings.may(b[last-2:last+1]) {
+		if up&^((g.upper[0]|g.digit[0])<<1) != 0 && w.keys.of(b[:], first, last+1, look).voiced() {
 			return true
 		}
 	}
@@ -363,12 +365,17 @@ func (s *wordSet) add(word string) {
 	s[h>>6] |= 1 << (h & 63)
 }
 
+// voiced reports whether a word of meaning m before a number makes it data.
+func (m meaning) voiced() bool {
+	return m == mPhone || m == mCard || m == mBirth || m >= mGeo && m <= lastRules
+}
+
 // voices are the last words of all phrases by which beside makes a number data, as far
 // as they are written in ASCII.
 var voices = func() (s wordSet) {
 	for _, table := range []map[string]meaning{spoken, phrases} {
 		for p, m := range table {
-			if m == mPhone || m == mCard || m == mBirth || m >= mGeo && m <= lastRules {
+			if m.voiced() {
 				s.add(p[strings.LastIndexByte(p, '_')+1:])
 			}
 		}
