@@ -108,7 +108,7 @@ func (w *walk) dull(t []byte, lo, hi, p int) int {
 	back -= skip
 	digits >>= skip
 	end, is := w.dullRuns(t, b, lo, hi, p, back, digits)
-	if is == undecided || is == ifSaid && w.told(b, max(lo, w.last), p, back) {
+	if is == undecided || is == ifSaid && w.told(&voices, b, max(lo, w.last), p, back) {
 		return 0
 	}
 	return end
@@ -136,7 +136,7 @@ func mayBeLettered(b *surroundings, digit, alnum [2]uint64, from, to, floor int)
 		}
 		for set := ruleTab.digits[digits&0xff] & ruleTab.alnums[alnums&0xff]; set != 0; set &= set - 1 {
 			form := ruleTab.shapes[bits.TrailingZeros64(set)].text
-			if end := at + len(form); fits(form, b[at:end]) && alnum[end/glanced]>>(end%glanced)&1 == 0 {
+			if end := at + len(form); alnum[end/glanced]>>(end%glanced)&1 == 0 && fits(form, b[at:end]) {
 				return true
 			}
 		}
@@ -163,7 +163,7 @@ const (
 func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits uint64) (end int, is verdict) {
 	at := glanced - back // where the first run begins in b
 	before := b[at-1]
-	if before == '(' || b[at-2] == ')' && separator(before) {
+	if b[at-2] == ')' && separator(before) {
 		return 0, undecided
 	}
 	var runs [maxRuns]run
@@ -205,8 +205,15 @@ func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits u
 		return 0, undecided // a place, maybe
 	}
 	quad := dots == 3 && n == 4 && before != '*'
-	if quad && !wordBefore(t, lo, runs[0].a) && w.ipv4(t, lo, hi, runs[:4], nil) {
-		return end, nothing
+	if quad && !wordBefore(t, lo, runs[0].a) {
+		if private, ok := w.quad(t, lo, hi, runs[:4], nil); ok {
+			if w.told(&hostWords, b, max(lo, w.last), p, back) {
+				w.address(t, lo, runs[0].a, end, private, "ipv4")
+			} else {
+				w.addressAs(w.ctx, runs[0].a, end, private, "ipv4")
+			}
+			return end, nothing
+		}
 	}
 	// A number stands alone only where none of what begins one is before it: behind a
 	// dot or a dash in the row none does, nor behind a letter.
@@ -289,9 +296,9 @@ func (w *walk) dullFrom(t []byte, runs []run, quad bool) verdict {
 const leastSaid = 6
 
 // told reports whether a word before the number that begins so many bytes before the
-// place of the glance may say what it is: those that beside looks at, or more. What
-// comes before floor is not looked at.
-func (w *walk) told(b *surroundings, floor, p, back int) bool {
+// place of the glance may be one of the set: of those that beside looks at, or more.
+// What comes before floor is not looked at.
+func (w *walk) told(set *wordSet, b *surroundings, floor, p, back int) bool {
 	at := glanced - back
 	if at < besideMax {
 		return true
@@ -324,21 +331,48 @@ func (w *walk) told(b *surroundings, floor, p, back int) bool {
 			return true
 		}
 		x := binary.LittleEndian.Uint64(b[last-7:])
-		if voices.has(x, n) {
+		if set.words.has(x, n) {
 			return true
 		}
 		// What is written soThat is read as keys are.
 		up := g.upper[0] & (uint64(2)<<last - 2<<first)
-		if up&^((g.upper[0]|g.digit[0])<<1) != 0 && w.keys.of(b[:], first, last+1, look).voiced() {
+		if up&^((g.upper[0]|g.digit[0])<<1) != 0 && set.says(w.keys.of(b[:], first, last+1, look)) {
 			return true
 		}
 	}
 	return false
 }
 
-// A wordSet holds words, or rather one bit for a hash of the last eight letters: it may
+// A wordSet holds the last words of all phrases of some meanings, as far as they are
+// written in ASCII: a bit for a hash of the last eight letters of each, so that it may
 // hold others too.
-type wordSet [1 << wordBits / 64]uint64
+type wordSet struct {
+	says  func(meaning) bool
+	words hashes
+}
+
+// voices are the words by which beside makes a number data, hostWords those that say
+// something of an address.
+var (
+	voices = wordsThat(func(m meaning) bool {
+		return m == mPhone || m == mCard || m == mBirth || m >= mGeo && m <= lastRules
+	})
+	hostWords = wordsThat(func(m meaning) bool { return m == mIP || m == mVersion })
+)
+
+func wordsThat(says func(meaning) bool) wordSet {
+	s := wordSet{says: says}
+	for _, table := range []map[string]meaning{spoken, phrases} {
+		for p, m := range table {
+			if says(m) {
+				s.words.add(p[strings.LastIndexByte(p, '_')+1:])
+			}
+		}
+	}
+	return s
+}
+
+type hashes [1 << wordBits / 64]uint64
 
 const wordBits = 15
 
@@ -351,12 +385,12 @@ func hashOfWord(x uint64, n int) uint64 {
 	return (x | 0x20*ones) * 0x9e3779b97f4a7c15 >> (64 - wordBits)
 }
 
-func (s *wordSet) has(x uint64, n int) bool {
+func (s *hashes) has(x uint64, n int) bool {
 	h := hashOfWord(x, n)
 	return s[h>>6]>>(h&63)&1 != 0
 }
 
-func (s *wordSet) add(word string) {
+func (s *hashes) add(word string) {
 	x := uint64(0)
 	for i := range len(word) {
 		x = x>>8 | uint64(word[i])<<56
@@ -364,21 +398,3 @@ func (s *wordSet) add(word string) {
 	h := hashOfWord(x, len(word))
 	s[h>>6] |= 1 << (h & 63)
 }
-
-// voiced reports whether a word of meaning m before a number makes it data.
-func (m meaning) voiced() bool {
-	return m == mPhone || m == mCard || m == mBirth || m >= mGeo && m <= lastRules
-}
-
-// voices are the last words of all phrases by which beside makes a number data, as far
-// as they are written in ASCII.
-var voices = func() (s wordSet) {
-	for _, table := range []map[string]meaning{spoken, phrases} {
-		for p, m := range table {
-			if m.voiced() {
-				s.add(p[strings.LastIndexByte(p, '_')+1:])
-			}
-		}
-	}
-	return s
-}()

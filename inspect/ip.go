@@ -4,12 +4,22 @@ import "github.com/getweir/weir"
 
 // ipv4 looks at four runs of digits with dots between them.
 func (w *walk) ipv4(t []byte, lo, hi int, runs []run, next *run) bool {
+	private, ok := w.quad(t, lo, hi, runs, next)
+	if ok {
+		w.address(t, lo, runs[0].a, runs[3].b, private, "ipv4")
+	}
+	return ok
+}
+
+// quad reports whether the four runs are an address that may be somebody's, and
+// whether that is one of a private network.
+func (w *walk) quad(t []byte, lo, hi int, runs []run, next *run) (private, ok bool) {
 	for i, r := range runs {
 		if r.len() > 3 || i > 0 && r.sep != '.' || r.len() > 1 && t[r.a] == '0' {
-			return false
+			return false, false
 		}
 		if r.len() == 3 && string(t[r.a:r.b]) > "255" {
-			return false
+			return false, false
 		}
 	}
 	var q [4]int
@@ -20,24 +30,22 @@ func (w *walk) ipv4(t []byte, lo, hi int, runs []run, next *run) bool {
 	}
 	a, b := runs[0].a, runs[3].b
 	if next != nil && next.sep == '.' || b < hi && wordByte(t[b]) || b+1 < hi && t[b] == '-' && wordByte(t[b+1]) {
-		return false
+		return false, false
 	}
 	if a > lo && a != w.last {
 		switch c := t[a-1]; {
 		case wordByte(c) || c == '.' || c == '-':
-			return false
+			return false, false
 		case c == '/' && a-1 > lo && t[a-2] != '/':
-			return false // a product's version, as in a User-Agent
+			return false, false // a product's version, as in a User-Agent
 		}
 	}
 	// Hosts all have the unspecified, loopback, multicast and broadcast addresses
 	// (RFC 6890): they point at nobody.
 	if q[0] == 0 || q[0] == 127 || q[0] >= 224 {
-		return false
+		return false, false
 	}
-	private := q[0] == 10 || q[0] == 172 && q[1]&0xf0 == 16 || q[0] == 192 && q[1] == 168 || q[0] == 169 && q[1] == 254
-	w.address(t, lo, a, b, private, "ipv4")
-	return true
+	return q[0] == 10 || q[0] == 172 && q[1]&0xf0 == 16 || q[0] == 192 && q[1] == 168 || q[0] == 169 && q[1] == 254, true
 }
 
 // ipv6 looks at the colon at t[p] and gives where to go on. The text form is that
@@ -157,13 +165,18 @@ func dots(s []byte) (n int) {
 // address reports an address. A private one points at nobody by itself, and
 // counts only where the context asks for one.
 func (w *walk) address(t []byte, lo, a, b int, private bool, detector string) {
-	c := weir.LikelyMatch
 	context := w.ctx
 	if context != mIP && context != mVersion {
 		if b := w.beside(t, lo, a); b != mNone {
 			context = b
 		}
 	}
+	w.addressAs(context, a, b, private, detector)
+}
+
+// addressAs reports an address of which the context is known.
+func (w *walk) addressAs(context meaning, a, b int, private bool, detector string) {
+	c := weir.LikelyMatch
 	switch {
 	case context == mIP:
 		c = weir.SureMatch

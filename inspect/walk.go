@@ -314,7 +314,7 @@ func (w *walk) trial(t []byte, lo, hi, p int) int {
 		}
 	case digit(c):
 		n := w.number(t, lo, hi, p)
-		if w.origin == nil && w.last < n && n-lo >= codedMin && allAlnum(t[n-codedMin:n]) && !digits(t[n-codedMin:n]) {
+		if w.origin == nil && w.last < n && n-lo >= codedMin && !digits(t[n-codedMin:n]) && allAlnum(t[n-codedMin:n]) {
 			// It has passed over what would have led to base64, which digits alone are
 			// not: their first byte begins no character of ASCII's.
 			n = max(n, w.coded(t, lo, hi, p))
