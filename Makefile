@@ -43,6 +43,7 @@ tools:
 ## bench: measure this machine; docs/benchmarks.md tells how to read it.
 bench: build
 	$(BIN) bench gateway
+	$(BIN) bench ledger
 	$(GO) test -run '^$$' -bench . ./...
 
 ## bench-peers: inspect beside Hyperscan, go-re2 and Go's regexp, on generated files and those in FILES. Needs libhyperscan-dev and a C compiler.

@@ -372,6 +372,9 @@ func FuzzDecode(f *testing.F) {
 		if (err == nil) != (cerr == nil) {
 			t.Fatalf("decode says %v, check %v", err, cerr)
 		}
+		if ns, ok := plain(b); ok && (err != nil || e.Time.UnixNano() != ns) {
+			t.Fatalf("plain says yes and %d, decode %v", ns, err)
+		}
 		if err != nil {
 			return
 		}

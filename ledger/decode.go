@@ -187,15 +187,6 @@ func decode(b []byte, e *Entry, names *interner) error {
 	return r.err
 }
 
-// check finds out whether decode would read b, without keeping or allocating
-// anything, and gives the entry's time.
-func check(b []byte) (time.Time, error) {
-	var r decoder
-	var e Entry
-	r.entry(b, &e)
-	return e.Time, r.err
-}
-
 // kindOf gives the kind of an encoded entry that check has found to hold: it
 // stands behind the map's head and the version, in one byte.
 func kindOf(b []byte) Kind {

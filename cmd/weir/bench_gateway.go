@@ -137,7 +137,7 @@ func (c *benchGatewayCommand) Run(s *streams) (err error) {
 				{"/p99", "µs", func(l load) float64 { return l.p99 }},
 				{"/cpu", "µs/request", func(l load) float64 { return l.cpu }},
 			} {
-				value, reference := median(loads[p.name], m.of), median(base, m.of)
+				value, reference := medianOf(loads[p.name], m.of), medianOf(base, m.of)
 				out := measurement{Name: name + suffix + m.name, Value: value, Unit: m.unit, Against: against}
 				if against != "" && reference > 0 {
 					out.Ratio = value / reference
@@ -147,18 +147,6 @@ func (c *benchGatewayCommand) Run(s *streams) (err error) {
 		}
 	}
 	return printMeasurements(s, c.JSON, all)
-}
-
-func median(loads []load, of func(load) float64) float64 {
-	if len(loads) == 0 {
-		return 0
-	}
-	values := make([]float64, len(loads))
-	for i, l := range loads {
-		values[i] = of(l)
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
 }
 
 // drive sends requests for a while from all connections and measures them.
