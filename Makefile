@@ -62,9 +62,11 @@ MEGABYTES ?= 20
 accuracy:
 	ACCURACY_BODIES=$(BODIES) LOG_MEGABYTES=$(MEGABYTES) $(GO) test ./inspect -count 1 -v -run 'TestAccuracy|TestServerLogs'
 
-## torture: hours of what make test does for seconds: fuzzing of every parser, many random seeds.
+## torture: hours of what make test does for seconds: kills, fuzzing of every parser, many random seeds.
 TIME ?= 5m
+KILLS ?= 300
 torture:
+	KILLS=$(KILLS) $(GO) test -count 1 -timeout 4h -v -run 'TestKillNine|TestKilledAtAnyMoment' ./ledger ./cmd/weir
 	@for pkg in $$($(GO) list ./...); do \
 		for fuzz in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "== $$pkg $$fuzz"; $(GO) test -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(TIME) $$pkg || exit 1; \

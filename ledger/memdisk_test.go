@@ -79,6 +79,7 @@ func (d *memDisk) call(what string) fault {
 	if d.pause != nil {
 		d.pause()
 	}
+	injected.add(what, d.how)
 	if d.how == killed {
 		d.dead = true
 	}

@@ -1,14 +1,12 @@
 package ledger
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,124 +17,19 @@ import (
 	"pgregory.net/rapid"
 )
 
-// childDir, in the environment, makes this program the process that is killed.
-const childDir = "WEIR_TEST_LEDGER_CHILD"
-
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		fmt.Fprintln(os.Stderr, writeUntilKilled(dir))
 		os.Exit(3)
 	}
-	os.Exit(m.Run())
-}
-
-// writeUntilKilled appends from eight goroutines and tells every receipt on
-// standard output, a line each: index, then what the entry says.
-func writeUntilKilled(dir string) error {
-	secret, err := os.ReadFile(filepath.Join(dir, "..", "key"))
-	if err != nil {
-		return err
-	}
-	k, err := ParseKey(string(secret))
-	if err != nil {
-		return err
-	}
-	o := Options{Key: k, SegmentBytes: 1 << 20, CheckpointEvery: 5 * time.Millisecond}
-	l, err := Open(dir, o)
-	if errors.Is(err, fs.ErrNotExist) {
-		l, err = Create(dir, o)
-	}
-	if err != nil {
-		return err
-	}
-	for w := range 8 {
-		go func() {
-			for i := 0; ; i++ {
-				e := entry(i)
-				e.Text = fmt.Sprintf("%d-%d-%d", os.Getpid(), w, i)
-				r, err := l.Append(context.Background(), e)
-				if err != nil {
-					fmt.Fprintln(os.Stderr, err)
-					os.Exit(4)
-				}
-				os.Stdout.WriteString(fmt.Sprintf("%d %s\n", r.Index(), e.Text))
-			}
-		}()
-	}
-	return l.Run(context.Background())
-}
-
-// Law 1 with a real process and a real disk: kill -9 at any moment, and whoever
-// was told that an entry is durable finds it after the restart.
-func TestKillNine(t *testing.T) {
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root := t.TempDir()
-	dir := filepath.Join(root, "ledger")
-	k, secret, err := GenerateKey("ledger.example.com/killed")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(root, "key"), []byte(secret), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	acked := map[int64]string{}
-	for round := range 10 {
-		cmd := exec.Command(exe)
-		cmd.Env = append(os.Environ(), childDir+"="+dir)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		after := rand.IntN(400)
-		lines := bufio.NewScanner(out)
-		for n := 0; lines.Scan(); n++ {
-			var index int64
-			var text string
-			if c, _ := fmt.Sscanf(lines.Text(), "%d %s", &index, &text); c == 2 && strings.Count(text, "-") == 2 {
-				if was, ok := acked[index]; ok {
-					t.Fatalf("entry %d was given to %s and to %s", index, was, text)
-				}
-				acked[index] = text
-			}
-			if n == after {
-				cmd.Process.Kill()
-			}
-		}
-		if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() > 0 {
-			t.Fatalf("round %d: the process ended by itself: %v", round, err)
-		}
-		found := 0
-		err = Read(dir, 0, func(i int64, e *Entry) error {
-			if want, ok := acked[i]; ok {
-				if e.Text != want {
-					return fmt.Errorf("entry %d is %s, the receipt was for %s", i, e.Text, want)
-				}
-				found++
-			}
-			return nil
-		})
-		if err != nil || found != len(acked) {
-			t.Fatalf("round %d: %d receipts, %d of their entries are there, %v", round, len(acked), found, err)
-		}
-		if _, err := Verify(dir, VerifyOptions{Key: k.Verifier()}); err != nil {
-			t.Fatalf("round %d: %v", round, err)
+	code := m.Run()
+	if code == 0 && all() {
+		if err := injected.check(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
 		}
 	}
-	if len(acked) < 100 {
-		t.Fatalf("only %d receipts in all rounds: nothing was tried", len(acked))
-	}
-	l, err := Open(dir, Options{Key: k})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
+	os.Exit(code)
 }
 
 func TestOneOwner(t *testing.T) {

@@ -215,7 +215,7 @@ func TestRebuildIsInterruptedAnywhere(t *testing.T) {
 	o := Options{Key: w.key, SegmentBytes: 700}
 	calls := 1 << 30
 	for at := 0; at <= calls; at++ {
-		for _, how := range []fault{shortly, killedAfter} {
+		for _, how := range []fault{shortly, butDone, killedAfter} {
 			for _, survives := range []string{"process", "some"} {
 				d := newMemDisk()
 				d.at, d.how, o.disk = at, how, d
