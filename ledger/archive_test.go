@@ -43,6 +43,7 @@ func (b *memBucket) Put(_ context.Context, name string, content io.ReaderAt, siz
 	how := noFault
 	if len(b.puts) == b.at {
 		how = b.how
+		injected.add(putIntoArchive, how)
 	}
 	_, there := b.objects[name]
 	if there && how == noFault {
@@ -650,7 +651,7 @@ func TestEveryFaultOfArchiving(t *testing.T) {
 		if !strings.Contains(calls[at-1], spoolPrefix) {
 			continue
 		}
-		for _, how := range []fault{failed, shortly, killedAfter} {
+		for _, how := range []fault{failed, shortly, butDone, killedAfter} {
 			d, w, b := newMemDisk(), newWitness(), newMemBucket()
 			d.at, d.how = at, how
 			for more := 2; more > 0; more-- {

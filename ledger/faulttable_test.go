@@ -32,6 +32,12 @@ type faultTable struct {
 	cells map[edge]map[fault]int
 }
 
+// Calls that are not of a disk.
+const (
+	putIntoStore   = "put into store"
+	putIntoArchive = "put into archive"
+)
+
 // An edge is a kind of call that changes something outside the process.
 type edge struct{ what, call string }
 
@@ -70,8 +76,10 @@ func edgeOf(call string) edge {
 		return edge{"directories", "make"}
 	case call == "sync directory":
 		return edge{"directories", "sync"}
-	case call == "put into store":
+	case call == putIntoStore:
 		return edge{"store", "put a group"}
+	case call == putIntoArchive:
+		return edge{"archive", "put an object"}
 	case verb == "rename":
 		name = strings.TrimPrefix(name, "to ")
 	}
@@ -79,6 +87,9 @@ func edgeOf(call string) edge {
 	what := "`" + name + "`"
 	if _, ok := parseSegmentName(name); ok {
 		what = "segments"
+	}
+	if strings.HasPrefix(name, spoolPrefix) {
+		what = "the archive's spool"
 	}
 	if len(name) == 1 || name == placesFile || name == wholeFile {
 		what = "`tile/" + name + "`"

@@ -76,7 +76,7 @@ func (c *memCopy) Put(ctx context.Context, b *Batch, notes []Note) (err error) {
 	f := noFault
 	if d := c.store.Disk; d != nil && b != nil {
 		d.mu.Lock()
-		f = d.call("put into store")
+		f = d.call(putIntoStore)
 		defer func() {
 			d.dead = d.dead || f == killedAfter
 			d.mu.Unlock()

@@ -194,17 +194,7 @@ func openNotes(b []byte, atStart bool, keys *chain) (notes []Checkpoint, rest []
 
 // listSegments gives the segments of dir in order, at least one, with the lengths
 // of their files. The first begins with entry 0 unless those before were dropped.
-func listSegments(d disk, dir string) (segs []segment, err error) {
-	for range 3 {
-		// From outside, one may be dropped between its listing and its opening.
-		if segs, err = listSegmentsOnce(d, dir); !isMissing(err) {
-			break
-		}
-	}
-	return segs, err
-}
-
-func listSegmentsOnce(d disk, dir string) ([]segment, error) {
+func listSegments(d disk, dir string) ([]segment, error) {
 	names, err := d.list(dir)
 	if err != nil {
 		return nil, err
@@ -216,6 +206,9 @@ func listSegmentsOnce(d disk, dir string) ([]segment, error) {
 			continue
 		}
 		f, err := d.open(filepath.Join(dir, name), readOnly)
+		if isMissing(err) {
+			continue // dropped since it was listed
+		}
 		if err != nil {
 			return nil, err
 		}
