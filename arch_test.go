@@ -23,7 +23,7 @@ const module = "github.com/getweir/weir"
 var order = []string{
 	"", // package weir, the words
 	"consent identity inspect ledger mask meter policy vendor",
-	"guard index vault watch",
+	"export guard index vault watch",
 	"incident rights",
 	"assure",
 	"door/* console",

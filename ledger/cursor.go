@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -57,6 +58,39 @@ func (t *Tree) Check(c Cursor) error {
 	}
 	if root != c.Root {
 		return fmt.Errorf("%w: the first %d entries are others", ErrCursor, c.Next)
+	}
+	return nil
+}
+
+// Entries calls fn with the entries from index from up to to, in order, each
+// checked against the newest checkpoint, which must cover them (ErrUnproven). It
+// begins with the first entry that is kept. The *Entry is fn's to keep.
+func (t *Tree) Entries(from, to int64, fn func(index int64, e *Entry) error) error {
+	first, err := t.First()
+	if err != nil {
+		return err
+	}
+	for at := max(from, first, 0); at < to; {
+		n := at >> tileHeight
+		width := min(tileWidth, to-n<<tileHeight)
+		b, skipped, err := t.keptBundle(n, int(width))
+		if err != nil {
+			return fmt.Errorf("read entries: %w", err)
+		}
+		for index := n<<tileHeight + skipped; len(b) > 0; index++ {
+			end := 2 + int(binary.BigEndian.Uint16(b))
+			if index >= at {
+				e, err := Decode(b[2:end])
+				if err != nil {
+					return fmt.Errorf("%w: entry %d: %w", ErrDamaged, index, err)
+				}
+				if err := fn(index, e); err != nil {
+					return err
+				}
+			}
+			b = b[end:]
+		}
+		at = n<<tileHeight + width
 	}
 	return nil
 }

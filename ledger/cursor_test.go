@@ -77,6 +77,31 @@ func TestCursorsAreKept(t *testing.T) {
 	}
 }
 
+func TestEntriesFromAnywhere(t *testing.T) {
+	k := testKey(t)
+	dir := filepath.Join(t.TempDir(), "ledger")
+	signedLog(t, k, dir, 600, 0)
+	tree, err := OpenTree(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, span := range [][2]int64{{0, 600}, {0, 0}, {1, 2}, {255, 257}, {256, 512}, {300, 599}, {599, 600}, {600, 600}, {-5, 3}} {
+		next := max(span[0], 0)
+		if err := tree.Entries(span[0], span[1], func(index int64, e *Entry) error {
+			if index != next || e.Read != index+1 {
+				t.Fatalf("%v: entry %d reads %d, want entry %d", span, index, e.Read, next)
+			}
+			next++
+			return nil
+		}); err != nil || next != max(span[1], 0) {
+			t.Errorf("%v: read to %d: %v", span, next, err)
+		}
+	}
+	if err := tree.Entries(590, 601, func(int64, *Entry) error { return nil }); !errors.Is(err, ErrUnproven) {
+		t.Errorf("beyond what is signed: %v", err)
+	}
+}
+
 // A cursor of another log, of one that was rewritten or of one that has lost
 // entries is noticed.
 func TestACursorFitsOneHistory(t *testing.T) {

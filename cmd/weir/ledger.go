@@ -24,6 +24,7 @@ type ledgerCommand struct {
 
 	Rebuild ledgerRebuildCommand `cmd:"" help:"Make a lost ledger anew from the shared store."`
 	Reindex ledgerReindexCommand `cmd:"" help:"Make the index anew from the ledger."`
+	Export  ledgerExportCommand  `cmd:"" help:"Write entries as OCSF events or JSON, once or as they come."`
 }
 
 type ledgerVerifyCommand struct {

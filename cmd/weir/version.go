@@ -18,11 +18,8 @@ func (c *versionCommand) Run(s *streams) error {
 		Revision string `json:"revision,omitempty"`
 		Go       string `json:"go"`
 		Platform string `json:"platform"`
-	}{"devel", "", runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+	}{weirVersion(), "", runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" && info.Main.Version != "(devel)" {
-			v.Version = info.Main.Version
-		}
 		for _, kv := range info.Settings {
 			if kv.Key == "vcs.revision" {
 				v.Revision = kv.Value
@@ -38,6 +35,14 @@ func (c *versionCommand) Run(s *streams) error {
 	}
 	fmt.Fprintf(s.out, " %s %s\n", v.Go, v.Platform)
 	return nil
+}
+
+// weirVersion gives the version that the program was built as.
+func weirVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "devel"
 }
 
 func printJSON(s *streams, v any) error {
