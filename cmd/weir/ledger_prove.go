@@ -15,6 +15,7 @@ type ledgerProveCommand struct {
 	Subject string        `help:"Entries about this customer: a pseudonym (s-...), or an identifier: customer:ID, email:ADDRESS." placeholder:"S"`
 	Since   time.Duration `help:"Only entries of the last, such as 720h." placeholder:"SPAN"`
 	State   string        `default:"weir-state" type:"path" help:"The state folder. Default: weir-state."`
+	Config  string        `short:"c" type:"path" help:"weir.yaml, where the subject directory is in a store that nodes share." placeholder:"FILE"`
 	Key     string        `help:"The ledger's public key that you trust, as text; else its own is believed." placeholder:"KEY"`
 	Out     string        `short:"o" required:"" type:"path" help:"The zip file to write; it must not exist." placeholder:"FILE"`
 }
@@ -34,7 +35,7 @@ func (c *ledgerProveCommand) Run(s *streams) (err error) {
 	about := "All entries of the ledger"
 	want := func(*ledger.Entry) bool { return true }
 	if c.Subject != "" {
-		subject, err := (&whoSawCommand{Subject: c.Subject, State: c.State}).find(s)
+		subject, err := (&whoSawCommand{Subject: c.Subject, State: c.State, Config: c.Config}).find(s)
 		if err != nil {
 			return err
 		}

@@ -230,6 +230,9 @@ Examples:
 }
 
 func (c *whoSawCommand) Run(s *streams) error {
+	if _, err := c.config(); err != nil {
+		return err
+	}
 	from, err := moment(c.Since, time.Now())
 	if err != nil {
 		return err
@@ -323,17 +326,26 @@ func (t *sight) merge(o *sight) {
 	}
 }
 
-// directory opens the subject directory: the node's own, or the one that nodes share.
-func (c *whoSawCommand) directory(ctx context.Context) (io.Closer, *directory.Directory, error) {
+// config reads weir.yaml, if it is named, which then says where the state is.
+func (c *whoSawCommand) config() (*config, error) {
 	if c.Config == "" {
-		return openSubjects(c.State)
+		return nil, nil
 	}
 	cfg, err := loadConfig(c.Config)
+	if err == nil {
+		c.State = cfg.State
+	}
+	return cfg, err
+}
+
+// directory opens the subject directory: the node's own, or the one that nodes share.
+func (c *whoSawCommand) directory(ctx context.Context) (io.Closer, *directory.Directory, error) {
+	cfg, err := c.config()
 	if err != nil {
 		return nil, nil, err
 	}
-	if !cfg.Store.shared() {
-		return openSubjects(cfg.State)
+	if cfg == nil || !cfg.Store.shared() {
+		return openSubjects(c.State)
 	}
 	return openShared(ctx, cfg, nil)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,6 +27,7 @@ type scopeCommand struct {
 	From       string   `help:"From when on: a date, a time, or how long ago, such as 36h or 30d. Default: the beginning." placeholder:"WHEN"`
 	To         string   `help:"Until when, not included. Default: now." placeholder:"WHEN"`
 	State      string   `default:"weir-state" type:"path" help:"The state folder. Default: weir-state."`
+	Config     string   `short:"c" type:"path" help:"weir.yaml, where the subject directory is in a store that nodes share." placeholder:"FILE"`
 	JSON       bool     `name:"json" help:"Print as JSON."`
 	HTML       string   `name:"html" type:"path" help:"Also write a page for people; the file must not exist." placeholder:"FILE"`
 	Out        string   `short:"o" type:"path" help:"Also write the entries behind it, with their proofs, as a zip file for weir-verify; it must not exist." placeholder:"FILE"`
@@ -122,12 +124,34 @@ func (c *scopeCommand) Run(s *streams) error {
 // directory gives what tells customers with an identifier from those without, if
 // the state has it.
 func (c *scopeCommand) directory(s *streams, r *scopeReport) (named func([]weir.Subject) ([]bool, error), done func()) {
-	store, _, err := openSubjects(c.State)
+	store, err := c.subjects(s.ctx)
 	if err != nil {
 		return nil, func() {}
 	}
 	r.directory = true
 	return func(all []weir.Subject) ([]bool, error) { return store.Named(s.ctx, all) }, func() { store.Close() }
+}
+
+// A nameStore says which pseudonyms an identifier leads to.
+type nameStore interface {
+	Named(ctx context.Context, subjects []weir.Subject) ([]bool, error)
+	Close() error
+}
+
+// subjects opens the node's own directory, or the one that nodes share.
+func (c *scopeCommand) subjects(ctx context.Context) (nameStore, error) {
+	if c.Config != "" {
+		cfg, err := loadConfig(c.Config)
+		if err != nil {
+			return nil, err
+		}
+		if cfg.Store.shared() {
+			s, _, err := openShared(ctx, cfg, nil)
+			return s, err
+		}
+	}
+	s, _, err := openSubjects(c.State)
+	return s, err
 }
 
 // prove writes the entries behind the scope and their proofs.

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -210,6 +211,18 @@ func (s *Server) SQL(database, statements string) error {
 	out, err := s.command("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", s.dir, "-p", "5432", "-U", "weir", "-d", database, "-c", statements).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("psql: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// Rows gives each line of what a query of one column gives.
+func (s *Server) Rows(database, query string, each func(string)) error {
+	out, err := s.command("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", s.dir, "-p", "5432", "-U", "weir", "-d", database, "-c", query).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("psql: %w\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		each(strings.TrimSuffix(line, "\n"))
 	}
 	return nil
 }

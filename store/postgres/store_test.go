@@ -2,16 +2,19 @@ package postgres_test
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/internal/directory"
 	"github.com/getweir/weir/internal/pgtest"
 	"github.com/getweir/weir/ledger"
 	"github.com/getweir/weir/store/postgres"
@@ -263,5 +266,51 @@ func TestGrant(t *testing.T) {
 		if err := server.SQL(name, `SET ROLE "a node"; `+forbidden); err == nil || !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "must be owner") {
 			t.Errorf("%s: %v", forbidden, err)
 		}
+	}
+}
+
+// A node that joins brings its own directory along.
+func TestImportAndNamed(t *testing.T) {
+	d := databases{again: true}
+	s := open(t, d.config(t, "one"))
+	defer s.Close()
+	subjects := s.Subjects([]byte(strings.Repeat("k", 32)))
+	people := ids(0, 3)
+	here, err := subjects.Resolve(t.Context(), people)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var theirs []directory.Row
+	if err := server.Rows(database(d.config(t, "one").URL), `SELECT encode(mac, 'hex') || encode(subject, 'hex') FROM weir.subjects ORDER BY subject`, func(line string) {
+		b, err := hex.DecodeString(line)
+		if err != nil {
+			t.Error(err)
+		}
+		row, err := directory.ReadRow(b[:32], b[32:])
+		if err != nil {
+			t.Error(err)
+		}
+		theirs = append(theirs, row)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	theirs[1].Subject = weir.Subject{1}
+	for i := range 3 {
+		theirs = append(theirs, directory.Row{Mac: directory.Mac{byte(i + 1)}, Subject: weir.Subject{2, byte(i)}})
+	}
+	for i, want := range [][2]int{{3, 2}, {0, 5}} {
+		if added, same, err := s.Import(t.Context(), theirs); err != nil || added != want[0] || same != want[1] {
+			t.Errorf("import %d: %d added, %d the same, %v", i, added, same, err)
+		}
+	}
+	if again, err := subjects.Resolve(t.Context(), people); err != nil || !slices.Equal(again, here) {
+		t.Error("an import has changed what was there", err)
+	}
+	if err := subjects.Erase(t.Context(), people[1]); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Named(t.Context(), []weir.Subject{here[2], {1}, here[1], here[0], here[2], {2, 1}})
+	if want := []bool{true, false, false, true, true, true}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, want %v: %v", got, want, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -245,6 +246,35 @@ func (t *table) Delete(ctx context.Context, k directory.Mac) error {
 			return err
 		})
 	})
+}
+
+// Named says of each subject whether an identifier leads to it. One that has none
+// was made for data without an identifier, or was erased. It reads the table once.
+func (s *Store) Named(ctx context.Context, subjects []weir.Subject) ([]bool, error) {
+	wanted := make([][]byte, len(subjects))
+	for i := range subjects {
+		wanted[i] = subjects[i][:]
+	}
+	found := make(map[directory.Mac]weir.Subject)
+	err := (*table)(s).ask(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, `SELECT mac, subject FROM weir.subjects WHERE subject = ANY ($1)`, wanted)
+		if err != nil {
+			return err
+		}
+		return collect(rows, found)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read subjects: %w", err)
+	}
+	has := make(map[weir.Subject]bool, len(found))
+	for _, subject := range found {
+		has[subject] = true
+	}
+	named := make([]bool, len(subjects))
+	for i := range subjects {
+		named[i] = has[subjects[i]]
+	}
+	return named, nil
 }
 
 // Import adds rows of another store's directory, which must have the same key.
