@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -144,4 +145,47 @@ func checkTriggers(t interface{ Fatalf(string, ...any) }, text []byte) {
 		is("token", &s.token, &any.token, row(i, 16, alnum) && !at(i-16, alnum))
 		is("parity", &s.parity, &any.parity, odd != 0)
 	}
+}
+
+// TestPlaces compares the places that are written, by this machine and by any, with
+// the bits one by one.
+func TestPlaces(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var set [batch]uint64
+		n := rapid.IntRange(0, batch).Draw(t, "blocks")
+		for k := range set {
+			set[k] = rapid.Uint64().Draw(t, "block") & rapid.OneOf(rapid.Just(^uint64(0)), rapid.Just(uint64(0)), rapid.Uint64()).Draw(t, "mask")
+		}
+		var want []uint16
+		for i := range 64 * n {
+			if set[i/64]>>(i%64)&1 != 0 {
+				want = append(want, uint16(i))
+			}
+		}
+		var here, any places
+		if m := here.fill(&set, n); !slices.Equal(here[:m], want) {
+			t.Fatalf("got %v, want %v", here[:m], want)
+		}
+		if m := any.fillAny(&set, n); !slices.Equal(any[:m], want) {
+			t.Fatalf("got %v, want %v", any[:m], want)
+		}
+	})
+}
+
+// TestEscaped compares the bytes that are escaped with counting.
+func TestEscaped(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var carry uint64
+		odd := false
+		for range 4 {
+			slash := rapid.Uint64().Draw(t, "slash") | rapid.OneOf(rapid.Just(uint64(0)), rapid.Uint64()).Draw(t, "more")
+			got := escaped(slash, &carry)
+			for i := range 64 {
+				if is := got>>i&1 != 0; is != odd {
+					t.Fatalf("%x: byte %d: %v", slash, i, is)
+				}
+				odd = !odd && slash>>i&1 != 0
+			}
+		}
+	})
 }
