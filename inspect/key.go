@@ -212,12 +212,13 @@ func split(buf []byte, starts *[maxWords + 1]int, key []byte) (n, end int) {
 }
 
 // meanings remembers the meanings of the keys seen last: documents repeat their
-// keys. Each has two places where it may be, of which the first has the newer. It is a function of the key alone, so what
-// it holds changes no result.
+// keys. Each has two places where it may be, of which the first has the newer. It is a
+// function of the key alone, so what it holds changes no result.
 type meanings struct {
-	short []shortKey // of up to 16 bytes; the length is a power of two
-	long  []longKey  // of up to 32; likewise
-	room  [32]byte   // for a key that has less than 16 bytes before its end
+	short   []shortKey   // of up to 16 bytes; the length is a power of two
+	long    []longKey    // of up to 32; likewise
+	longest []longestKey // of up to 64; likewise
+	room    [32]byte     // for a key that has less than 16 bytes before its end
 }
 
 // A shortKey is a key of up to 16 bytes: the last of them at the end, zeros before.
@@ -234,9 +235,16 @@ type longKey struct {
 	m meaning
 }
 
-// newMeanings makes room for so many keys, a power of two.
+// A longestKey is one of 33 to 64: the first and the last 32.
+type longestKey struct {
+	k [8]uint64
+	n uint8
+	m meaning
+}
+
+// newMeanings makes room for so many short keys, a power of two, and fewer long ones.
 func newMeanings(keys int) meanings {
-	return meanings{short: make([]shortKey, keys), long: make([]longKey, keys/4)}
+	return meanings{short: make([]shortKey, keys), long: make([]longKey, keys/2), longest: make([]longestKey, keys/16)}
 }
 
 // ends are, by its length, which of the 16 bytes that end with it belong to a key.
@@ -295,8 +303,24 @@ func stirred(a, b uint64) uint64 {
 // longer is of for a key that is not short.
 func (c *meanings) longer(key []byte, find func([]byte) meaning) meaning {
 	n := len(key)
-	if uint(n-16) > 16 {
+	switch {
+	case n == 0 || n > maxKey:
 		return find(key)
+	case n > 32:
+		k := [8]uint64{binary.LittleEndian.Uint64(key), binary.LittleEndian.Uint64(key[8:]), binary.LittleEndian.Uint64(key[16:]), binary.LittleEndian.Uint64(key[24:]),
+			binary.LittleEndian.Uint64(key[n-32:]), binary.LittleEndian.Uint64(key[n-24:]), binary.LittleEndian.Uint64(key[n-16:]), binary.LittleEndian.Uint64(key[n-8:])}
+		at := (stirred(k[0], k[7]) ^ stirred(k[6], k[1]) ^ stirred(k[2], k[4]) ^ stirred(k[5], k[3])) & uint64(len(c.longest)-2)
+		e := &c.longest[at]
+		if e.k == k && int(e.n) == n {
+			return e.m
+		}
+		o := &c.longest[at+1]
+		if o.k == k && int(o.n) == n {
+			return o.m
+		}
+		*o = *e
+		e.k, e.n, e.m = k, uint8(n), find(key)
+		return e.m
 	}
 	k := [4]uint64{binary.LittleEndian.Uint64(key), binary.LittleEndian.Uint64(key[8:]), binary.LittleEndian.Uint64(key[n-16:]), binary.LittleEndian.Uint64(key[n-8:])}
 	at := (stirred(k[0], k[3]) ^ stirred(k[2], k[1])) & uint64(len(c.long)-2)

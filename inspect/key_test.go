@@ -32,7 +32,7 @@ func TestMeaningsAgree(t *testing.T) {
 	for p := range phrases {
 		words = append(words, p)
 	}
-	c := newMeanings(64)
+	c := newMeanings(128)
 	check := func(t interface{ Fatalf(string, ...any) }, key string) {
 		for _, after := range []string{"", strings.Repeat(`":"x`, 20)} {
 			body := []byte(`{"` + key + after)
