@@ -212,7 +212,7 @@ func split(buf []byte, starts *[maxWords + 1]int, key []byte) (n, end int) {
 }
 
 // meanings remembers the meanings of the keys seen last: documents repeat their
-// keys. Each has two places where it may be, of which the first has the newer. It is a
+// keys. Each has four places where it may be, of which the first has the newest. It is a
 // function of the key alone, so what it holds changes no result.
 type meanings struct {
 	short   []shortKey   // of up to 16 bytes; the length is a power of two
@@ -220,6 +220,9 @@ type meanings struct {
 	longest []longestKey // of up to 64; likewise
 	room    [32]byte     // for a key that has less than 16 bytes before its end
 }
+
+// ways is how many places a key has.
+const ways = 4
 
 // A shortKey is a key of up to 16 bytes: the last of them at the end, zeros before.
 type shortKey struct {
@@ -276,11 +279,13 @@ func (c *meanings) of(b []byte, i, j int, find func([]byte) meaning) meaning {
 	if e.first == first && e.last == last && int(e.n) == n {
 		return e.m
 	}
-	o := &c.short[at+1]
-	if o.first == first && o.last == last && int(o.n) == n {
-		return o.m
+	set := c.short[at : at+ways]
+	for i := range set[1:] {
+		if o := &set[1+i]; o.first == first && o.last == last && int(o.n) == n {
+			return o.m
+		}
 	}
-	*o = *e
+	copy(set[1:], set)
 	e.first, e.last, e.n, e.m = first, last, uint8(n), find(b[i:j])
 	return e.m
 }
@@ -290,7 +295,7 @@ func (c *meanings) of(b []byte, i, j int, find func([]byte) meaning) meaning {
 func (c *meanings) place(w []byte, n int) (at, first, last uint64) {
 	own := &ends[n]
 	first, last = binary.LittleEndian.Uint64(w)&own.first, binary.LittleEndian.Uint64(w[8:])&own.last
-	return stirred(first, last) & uint64(len(c.short)-2), first, last
+	return stirred(first, last) & uint64(len(c.short)-ways), first, last
 }
 
 // stirred gives a number all of whose bits hang on all of a and b: the two halves of a
@@ -309,30 +314,34 @@ func (c *meanings) longer(key []byte, find func([]byte) meaning) meaning {
 	case n > 32:
 		k := [8]uint64{binary.LittleEndian.Uint64(key), binary.LittleEndian.Uint64(key[8:]), binary.LittleEndian.Uint64(key[16:]), binary.LittleEndian.Uint64(key[24:]),
 			binary.LittleEndian.Uint64(key[n-32:]), binary.LittleEndian.Uint64(key[n-24:]), binary.LittleEndian.Uint64(key[n-16:]), binary.LittleEndian.Uint64(key[n-8:])}
-		at := (stirred(k[0], k[7]) ^ stirred(k[6], k[1]) ^ stirred(k[2], k[4]) ^ stirred(k[5], k[3])) & uint64(len(c.longest)-2)
+		at := (stirred(k[0], k[7]) ^ stirred(k[6], k[1]) ^ stirred(k[2], k[4]) ^ stirred(k[5], k[3])) & uint64(len(c.longest)-ways)
 		e := &c.longest[at]
 		if e.k == k && int(e.n) == n {
 			return e.m
 		}
-		o := &c.longest[at+1]
-		if o.k == k && int(o.n) == n {
-			return o.m
+		set := c.longest[at : at+ways]
+		for i := range set[1:] {
+			if o := &set[1+i]; o.k == k && int(o.n) == n {
+				return o.m
+			}
 		}
-		*o = *e
+		copy(set[1:], set)
 		e.k, e.n, e.m = k, uint8(n), find(key)
 		return e.m
 	}
 	k := [4]uint64{binary.LittleEndian.Uint64(key), binary.LittleEndian.Uint64(key[8:]), binary.LittleEndian.Uint64(key[n-16:]), binary.LittleEndian.Uint64(key[n-8:])}
-	at := (stirred(k[0], k[3]) ^ stirred(k[2], k[1])) & uint64(len(c.long)-2)
+	at := (stirred(k[0], k[3]) ^ stirred(k[2], k[1])) & uint64(len(c.long)-ways)
 	e := &c.long[at]
 	if e.k == k && int(e.n) == n {
 		return e.m
 	}
-	o := &c.long[at+1]
-	if o.k == k && int(o.n) == n {
-		return o.m
+	set := c.long[at : at+ways]
+	for i := range set[1:] {
+		if o := &set[1+i]; o.k == k && int(o.n) == n {
+			return o.m
+		}
 	}
-	*o = *e
+	copy(set[1:], set)
 	e.k, e.n, e.m = k, uint8(n), find(key)
 	return e.m
 }
