@@ -4,6 +4,8 @@ import (
 	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/getweir/weir"
 )
 
 // zeros are the digits zero of the scripts that write numbers with others than
@@ -80,10 +82,47 @@ func (w *walk) scanWide(t []byte, little bool) (unread int) {
 		i += n
 	}
 	w.back = append(w.back, int32(i))
-	w.origin = w.back
-	w.scan(w.buf, 0, len(w.buf))
-	w.origin = nil
+	w.inner(w.buf, w.back)
 	return len(t) - i
+}
+
+// maxInner is how many things may be hidden in one another: base64 in base64, JSON in a
+// string of JSON.
+const maxInner = 2
+
+// inner reads t, which has been undone and of whose bytes, and of its end, back says
+// where each was, as a text or a JSON document of its own, with keys and all.
+func (w *walk) inner(t []byte, back []int32) {
+	in := w.in.walks.Get().(*walk)
+	r := &in.nest
+	try := func(read func() error) bool {
+		r.Findings, r.Unread = r.Findings[:0], 0
+		in.start(r, &weir.Segment{})
+		in.objects, in.depth = w.objects, w.depth+1
+		return read() == nil
+	}
+	if !holdsJSON(t) || !try(func() error { return in.json(t, nil, false, nil) }) {
+		try(func() error { in.pairs(t); return nil })
+	}
+	for _, f := range r.Findings {
+		f.Start, f.End, f.Form = int(back[f.Start]), int(back[f.End]), w.form
+		w.r.Findings = append(w.r.Findings, f)
+	}
+	w.r.Unread += r.Unread
+	w.objects = in.objects
+	in.r = nil
+	in.release()
+	w.in.walks.Put(in)
+}
+
+// holdsJSON reports whether t looks like an object or array of JSON.
+func holdsJSON(t []byte) bool {
+	i := skipSpace(t, 0)
+	if i+1 >= len(t) || t[i] != '{' && t[i] != '[' {
+		return false
+	}
+	c := t[skipSpace(t, i+1):]
+	return len(c) > 0 && (c[0] == '"' || c[0] == '{' || c[0] == '[')
 }
 
 // What base64 is undone: of at least codedMin characters, and no more than codedMax
@@ -103,6 +142,23 @@ func (w *walk) coded(t []byte, lo, hi, p int) int {
 	}
 	for b < hi && sextets[t[b]] >= 0 {
 		b++
+	}
+	// An account number in which few digits stand together.
+	if first := p; b-a >= ibanMin {
+		for first > a && alnum(t[first-1]) {
+			first--
+		}
+		if first+4 < hi && (first == lo || !wordByte(t[first-1])) && first >= w.last && alpha(t[first]) && alpha(t[first+1]) && digit(t[first+2]) && digit(t[first+3]) {
+			if end, ok := ibanAt(t, first, hi); ok && end > p {
+				w.begun = hi
+				w.emit(IBAN, first, end, weir.SureMatch, true, "iban")
+				w.besideIBAN(t, hi, end)
+				return max(end, w.last)
+			}
+		}
+	}
+	if w.depth >= maxInner {
+		return 0
 	}
 	end := b
 	for end < hi && end < b+2 && t[end] == '=' {
@@ -131,19 +187,30 @@ func (w *walk) coded(t []byte, lo, hi, p int) int {
 		return 0
 	}
 	w.back = append(w.back, int32(end))
-	w.origin = w.back
 	last, found := w.last, len(w.r.Findings)
-	w.last = 0
-	w.scan(w.buf, 0, len(w.buf))
-	w.origin = nil
+	w.inner(w.buf, w.back)
 	// A character holds bits of two bytes: what is found is the whole.
 	for i := found; i < len(w.r.Findings); i++ {
 		w.r.Findings[i].Start, w.r.Findings[i].End = a, end
 	}
+	w.r.Findings = w.r.Findings[:found+len(distinct(w.r.Findings[found:]))]
 	if w.last = last; found < len(w.r.Findings) {
 		w.last = end
 	}
 	return end
+}
+
+// distinct leaves of findings that have the same place one of each class: the surest.
+func distinct(fs []weir.Finding) []weir.Finding {
+	out := fs[:0]
+	for _, f := range fs {
+		if i := slices.IndexFunc(out, func(o weir.Finding) bool { return o.Class == f.Class }); i < 0 {
+			out = append(out, f)
+		} else if f.Confidence > out[i].Confidence {
+			out[i] = f
+		}
+	}
+	return out
 }
 
 func allAlnum(t []byte) bool {

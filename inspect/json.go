@@ -621,6 +621,8 @@ func (r *reader) inString(p int, anchor bool) {
 		}
 	}
 	switch {
+	case r.t[p] == '\\' && r.depth < maxInner && (r.t[start] == '{' || r.t[start] == '[') && r.embedded(start, p):
+		r.next = r.strEnd + 1
 	case r.t[p] == '\\':
 		if !unprintable(r.t[p:r.strEnd]) || p > start && apart(r.t[p-1:r.strEnd]) {
 			r.next = p + 2
@@ -643,6 +645,24 @@ func (r *reader) inString(p int, anchor bool) {
 		}
 	}
 	r.ctx = mNone
+}
+
+// embedded reads the string that begins at r.t[start], whose first escape is at p, as the
+// JSON document that it holds, if it holds one.
+func (r *reader) embedded(start, p int) bool {
+	for _, c := range r.t[start:p] {
+		if c != '{' && c != '[' && c > ' ' {
+			return false
+		}
+	}
+	v := r.fold(r.t, start, r.strEnd, foldJSON)
+	r.origin = nil
+	if !holdsJSON(v) {
+		return false
+	}
+	r.inner(v, r.back)
+	r.last = r.strEnd
+	return true
 }
 
 // hidden looks for base64 at t[p], in the string being read.

@@ -201,7 +201,7 @@ func (w *walk) nested(t []byte, a, b int) bool {
 	r.Findings = r.Findings[:0]
 	r.Unread = 0
 	in.start(r, &weir.Segment{})
-	in.objects = w.objects
+	in.objects, in.depth = w.objects, w.depth
 	err := in.json(t[a:b], nil, false, nil)
 	if err == nil {
 		for _, f := range r.Findings {

@@ -24,8 +24,14 @@ func (w *walk) value(m meaning, t []byte, lo, hi int) {
 		w.frames[len(w.frames)-1].has |= 1 << m
 	}
 	w.ctx = m.context()
-	if w.escapes(v) {
+	if w.escapes(v) || (m == mIBAN || m == mCard || named(m) != 0) && wider(v) {
 		v = w.fold(t, lo, hi, w.folding(v))
+		if holdsJSON(v) && w.depth < maxInner {
+			w.origin = nil
+			w.inner(v, w.back)
+			w.last, w.ctx = hi, mNone
+			return
+		}
 		w.last = 0
 		w.keyed(m, v, lo, hi)
 		w.scan(v, 0, len(v))
@@ -40,6 +46,16 @@ func (w *walk) value(m meaning, t []byte, lo, hi int) {
 	}
 	w.last = hi
 	w.ctx = mNone
+}
+
+// wider reports whether v has bytes that are not ASCII.
+func wider(v []byte) bool {
+	for _, c := range v {
+		if c >= 0x80 {
+			return true
+		}
+	}
+	return false
 }
 
 // numbers gives what a key like "number" means: what the key of its object means.

@@ -38,6 +38,7 @@ type walk struct {
 	// While an undone value is read: where each byte of it, and its end, was in
 	// the body. nil: the body itself is being read.
 	origin []int32
+	depth  int // how much of what is hidden in one another has been undone
 	buf    []byte
 	back   []int32 // the memory of origin
 
@@ -71,7 +72,7 @@ type pending struct {
 func (w *walk) start(r *Report, seg *weir.Segment) {
 	w.r = r
 	w.form, w.object, w.ctx, w.last, w.barred = weir.FormText, -1, mNone, 0, -1
-	w.origin = nil
+	w.origin, w.depth = nil, 0
 	w.frames = append(w.frames[:0], frame{kind: rootFrame, object: -1, subject: -1})
 	w.pending = w.pending[:0]
 	w.blanks = w.blanks[:0]
