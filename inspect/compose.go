@@ -54,6 +54,9 @@ func composed(buf []byte, starts *[maxWords + 1]int, n, end int, weak meaning) m
 		if !ok {
 			core = glued(buf, starts, k, e)
 		}
+		if core == mOpaque && weak == mNumber {
+			return mOpaque // a ref_no
+		}
 		if core == mNameWeak || core == mName {
 			if said&pWho != 0 || core == mName && said&pKind != 0 {
 				return mName

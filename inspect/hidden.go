@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -57,6 +58,14 @@ func wideOrder(t []byte) (little, ok bool) {
 
 // scanWide reads a whole text in UTF-16. A last byte that has no other is not read.
 func (w *walk) scanWide(t []byte, little bool) (unread int) {
+	i := w.units(t, little)
+	w.inner(w.buf, w.back)
+	return len(t) - i
+}
+
+// units writes the text t in UTF-16 to w.buf, its characters in their plain form, and
+// gives how much of it that was.
+func (w *walk) units(t []byte, little bool) int {
 	w.buf, w.back = w.buf[:0], w.back[:0]
 	unit := func(i int) rune {
 		if little {
@@ -82,8 +91,7 @@ func (w *walk) scanWide(t []byte, little bool) (unread int) {
 		i += n
 	}
 	w.back = append(w.back, int32(i))
-	w.inner(w.buf, w.back)
-	return len(t) - i
+	return i
 }
 
 // maxInner is how many things may be hidden in one another: base64 in base64, JSON in a
@@ -125,6 +133,86 @@ func holdsJSON(t []byte) bool {
 	return len(c) > 0 && (c[0] == '"' || c[0] == '{' || c[0] == '[')
 }
 
+// quotedPrintable reads t a second time if it is written in quoted-printable (RFC 2045
+// section 6.7): what it says of itself, or lines that go on behind a =, or escapes that
+// little else has. What is found lies apart from what was found before.
+func (w *walk) quotedPrintable(t []byte) {
+	if w.depth >= maxInner || w.origin != nil || !isQuoted(t) {
+		return
+	}
+	w.unquote(t)
+	before := len(w.r.Findings)
+	w.inner(w.buf, w.back)
+	kept, more := w.r.Findings[:before], w.r.Findings[before:]
+	slices.SortStableFunc(kept, order)
+	slices.SortStableFunc(more, order)
+	i, reach := 0, 0 // the end of those that begin before
+	for _, f := range more {
+		for ; i < before && kept[i].Start < f.End; i++ {
+			reach = max(reach, kept[i].End)
+		}
+		if reach <= f.Start {
+			kept = append(kept, f)
+		}
+	}
+	w.r.Findings = kept
+}
+
+// unquote writes t to w.buf with the escapes of quoted-printable undone.
+func (w *walk) unquote(t []byte) {
+	w.buf, w.back = w.buf[:0], w.back[:0]
+	for i := 0; i < len(t); {
+		c, n := t[i], 1
+		if c == '=' && i+1 < len(t) {
+			switch {
+			case t[i+1] == '\n':
+				i += 2
+				continue
+			case i+2 < len(t) && t[i+1] == '\r' && t[i+2] == '\n':
+				i += 3
+				continue
+			case i+2 < len(t) && hex(t[i+1]) && hex(t[i+2]):
+				c, n = nibble(t[i+1])<<4|nibble(t[i+2]), 3
+			}
+		}
+		w.buf, w.back = append(w.buf, c), append(w.back, int32(i))
+		i += n
+	}
+	w.back = append(w.back, int32(len(t)))
+}
+
+// isQuoted reports whether t shows that it is written in quoted-printable: every =, of
+// the first of them, ends a line or begins an escape, and one is no chance.
+func isQuoted(t []byte) bool {
+	const looks = 64
+	sure := false
+	i := bytes.IndexByte(t, '=')
+	for range looks {
+		if i < 0 || i+2 >= len(t) {
+			break
+		}
+		a, b, after := t[i+1], t[i+2], byte(0)
+		if i+3 < len(t) {
+			after = t[i+3]
+		}
+		escape := hex(a) && hex(b) && a < 'a' && b < 'a'
+		switch {
+		case a == '\n', a == '\r' && b == '\n', escape && (a == '3' && b == 'D' || a == '2' && b == '0' && after <= ' ' || a == 'C' && after == '='):
+			sure = true
+		case a == '4' && b == '0':
+			sure = sure || i > 0 && alnum(t[i-1]) && alpha(after) && bytes.IndexByte(t[i+3:min(len(t), i+64)], '.') > 0
+		case !escape:
+			return false
+		}
+		k := bytes.IndexByte(t[i+1:], '=')
+		if k < 0 {
+			break
+		}
+		i += 1 + k
+	}
+	return sure
+}
+
 // What base64 is undone: of at least codedMin characters, and no more than codedMax
 // at a time; what is longer is not read, and counted.
 const (
@@ -143,19 +231,8 @@ func (w *walk) coded(t []byte, lo, hi, p int) int {
 	for b < hi && sextets[t[b]] >= 0 {
 		b++
 	}
-	// An account number in which few digits stand together.
-	if first := p; b-a >= ibanMin {
-		for first > a && alnum(t[first-1]) {
-			first--
-		}
-		if first+4 < hi && (first == lo || !wordByte(t[first-1])) && first >= w.last && alpha(t[first]) && alpha(t[first+1]) && digit(t[first+2]) && digit(t[first+3]) {
-			if end, ok := ibanAt(t, first, hi); ok && end > p {
-				w.begun = hi
-				w.emit(IBAN, first, end, weir.SureMatch, true, "iban")
-				w.besideIBAN(t, hi, end)
-				return max(end, w.last)
-			}
-		}
+	if end := w.ibanWord(t, lo, hi, p); end > 0 {
+		return end
 	}
 	if w.depth >= maxInner {
 		return 0
@@ -211,6 +288,25 @@ func distinct(fs []weir.Finding) []weir.Finding {
 		}
 	}
 	return out
+}
+
+// ibanWord looks for an account number in the letters and digits around t[p], in which
+// few digits need stand together, and gives where to go on; 0 for none.
+func (w *walk) ibanWord(t []byte, lo, hi, p int) int {
+	a := p
+	for floor := max(lo, w.last, p-ibanMax); a > floor && alnum(t[a-1]); {
+		a--
+	}
+	if a+ibanMin > hi || a > lo && wordByte(t[a-1]) || !alpha(t[a]) || !alpha(t[a+1]) || !digit(t[a+2]) || !digit(t[a+3]) {
+		return 0
+	}
+	end, ok := ibanAt(t, a, hi)
+	if !ok || end <= p {
+		return 0
+	}
+	w.emit(IBAN, a, end, weir.SureMatch, true, "iban")
+	w.besideIBAN(t, hi, end)
+	return max(end, w.last)
 }
 
 func allAlnum(t []byte) bool {

@@ -2,8 +2,10 @@ package inspect
 
 import (
 	"encoding/base64"
+	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -130,6 +132,45 @@ func TestTextAmongJSON(t *testing.T) {
 	} {
 		if err := in.Inspect(&r, &weir.Segment{Syntax: weir.JSON, Body: []byte(body), Record: true}, nil); (err == nil) != ok {
 			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+// TestHiddenWithKeys reads what is hidden as a document of its own.
+func TestHiddenWithKeys(t *testing.T) {
+	in := inspector(t, Config{})
+	doc := `{"full_name":"Jo Example","email":"jo@example.com"}`
+	once := base64.StdEncoding.EncodeToString([]byte(doc))
+	twice := base64.StdEncoding.EncodeToString([]byte("p=" + once + "&q=1"))
+	thrice := base64.StdEncoding.EncodeToString([]byte(twice))
+	for _, c := range []struct {
+		name string
+		seg  weir.Segment
+		want map[weir.Class]string // and the identifier's value, where it has one
+	}{
+		{"UTF-16", weir.Segment{Body: wideText("full_name=\"Jo Example\" email=Jo@example.com\n", true)}, map[weir.Class]string{Name: "", Email: "jo@example.com"}},
+		{"JSON in UTF-16", weir.Segment{Body: wideText(doc, false)}, map[weir.Class]string{Name: "", Email: "jo@example.com"}},
+		{"base64", weir.Segment{Body: []byte("v=" + once)}, map[weir.Class]string{Name: "", Email: "jo@example.com"}},
+		{"base64 in base64", weir.Segment{Body: []byte("v=" + twice)}, map[weir.Class]string{Name: "", Email: "jo@example.com"}},
+		{"base64 three times", weir.Segment{Body: []byte("v=" + thrice)}, nil},
+		{"JSON in a string", weir.Segment{Syntax: weir.JSON, Record: true, Body: []byte(`{"payload":` + strconv.Quote(doc) + `}`)}, map[weir.Class]string{Name: "", Email: "jo@example.com"}},
+		{"JSON in a field", weir.Segment{Syntax: weir.CSV, Record: true, Columns: []string{"id", "data"}, Body: []byte(`1,"` + strings.ReplaceAll(doc, `"`, `""`) + `"` + "\n")}, map[weir.Class]string{Name: "", Email: "jo@example.com"}},
+		{"quoted-printable", weir.Segment{Body: []byte("Caf=C3=A9: jo=40example.com, card 4242 4242=\n 4242 4242\n")}, map[weir.Class]string{Email: "jo@example.com", Card: "4242424242424242"}},
+		{"a program", weir.Segment{Body: []byte("width=40px; x=40.5; from=40example")}, nil},
+	} {
+		var r Report
+		if err := in.Inspect(&r, &c.seg, nil); err != nil {
+			t.Fatal(c.name, err)
+		}
+		got := map[weir.Class]string{}
+		for _, f := range r.Findings {
+			got[f.Class] = ""
+			if id, ok := in.Identifier(&c.seg, f); ok {
+				got[f.Class] = id.Value.Reveal()
+			}
+		}
+		if !maps.Equal(got, c.want) {
+			t.Errorf("%s: found %v, want %v", c.name, got, c.want)
 		}
 	}
 }

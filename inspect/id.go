@@ -364,10 +364,13 @@ func (w *walk) identified(t []byte, lo, hi int, runs []run, used, n int) (best w
 			}
 		}
 	}
-	if so |= named(w.ctx) & x.any[n]; so == 0 {
+	said := named(w.ctx)
+	if used == 1 || said&(said-1) == 0 {
+		so |= said & x.any[n] // a key of several kinds says less: one that is divided is so as its kind is
+	}
+	if so == 0 {
 		return best, 0, false
 	}
-	said := named(w.ctx)
 	if said == 0 {
 		if inRow(runs, used) {
 			w.barred = runs[0].a
@@ -410,6 +413,19 @@ func (w *walk) identified(t []byte, lo, hi int, runs []run, used, n int) (best w
 		}
 	}
 	return best, rule, ok && w.standsAlone(t, lo, hi, a, b)
+}
+
+// bare gives the rule that a JSON number fits which counts alone.
+func (x *ruleTable) bare(v []byte) (*rule, bool) {
+	if len(v) < 13 || len(v) > maxDigits {
+		return nil, false
+	}
+	for s := x.alone[len(v)]; s != 0; s &= s - 1 {
+		if r := rules[bits.TrailingZeros64(uint64(s))]; r.check(v) == checked {
+			return r, true
+		}
+	}
+	return nil, false
 }
 
 // divided gives how the runs divide a number: the lengths of the groups, and what

@@ -8,7 +8,7 @@ var frNIR = rule{
 	about: "a social security number of France (NIR), checked",
 	source: "Code de la sécurité sociale R115-1; INSEE, numéro d'inscription au répertoire (clé: 97 minus " +
 		"the number modulo 97)",
-	keys:    "nir nir_number numero_nir securite_sociale sécurité_sociale numero_secu numéro_sécu num_secu insee_number numero_insee numéro_insee carte_vitale numero_ss num_ss nss numero_securite secu n_secu social_security_number social_security_no " + nationalKeys,
+	keys:    "insee nir nir_number numero_nir securite_sociale sécurité_sociale numero_secu numéro_sécu num_secu insee_number numero_insee numéro_insee carte_vitale numero_ss num_ss nss numero_securite secu n_secu social_security_number social_security_no " + nationalKeys,
 	forms:   "ddddddddddddddd!|d dd dd dd ddd ddd dd!|d dd dd NN ddd ddd dd!|dddddNNdddddddd!|d.dd.dd.dd.ddd.ddd.dd!|ddddddddddddd dd!",
 	valid:   []string{"1 85 05 78 006 084 91", "255081416802538", "2 69 05 49 588 157 80", "1 84 12 2A 004 005 44"},
 	invalid: []string{"1 85 05 78 006 084 37", "955081416802538", "255151416802538", "25508141680253"},

@@ -30,6 +30,10 @@ func (in *Inspector) Identifier(seg *weir.Segment, f weir.Finding) (id weir.Iden
 	}
 	v := w.fold(seg.Body, f.Start, f.End, how)
 	w.origin = nil
+	if little, wide := wideOrder(seg.Body); wide && seg.Syntax == weir.Text {
+		w.units(seg.Body[f.Start:f.End], little)
+		v = w.buf
+	}
 	out := make([]byte, 0, len(v))
 	kind := ""
 	switch f.Class {
@@ -54,11 +58,64 @@ func (in *Inspector) Identifier(seg *weir.Segment, f weir.Finding) (id weir.Iden
 			}
 		}
 	}
+	if f.Class == Email && bytes.IndexByte(out, '@') < 0 && bytes.IndexByte(raw, '=') > 0 {
+		w.unquote(raw)
+		out = bytes.ToLower(w.buf)
+	}
+	if !w.points(f.Class, out) {
+		// The whole of what it is hidden in: what is within is looked for again.
+		out = w.hiddenIdentifier(out[:0], seg.Body[f.Start:f.End], f.Class)
+	}
 	w.release()
 	if len(out) == 0 {
 		return id, false
 	}
 	return weir.Identifier{Kind: kind, Value: weir.NewPlain(string(out))}, true
+}
+
+// points reports whether the canonical value v can be of its class.
+func (w *walk) points(c weir.Class, v []byte) bool {
+	switch c {
+	case Email:
+		return bytes.IndexByte(v, '@') > 0
+	case IBAN:
+		return len(v) >= ibanMin && len(v) <= ibanMax && mod97(v[4:], v[:4]) == 1
+	case Card:
+		return len(v) >= 12 && len(v) <= 19
+	}
+	return len(v) >= 5 && len(v) <= 24
+}
+
+// hiddenIdentifier appends the identifier of the first finding of a class in the base64
+// v.
+func (w *walk) hiddenIdentifier(out, v []byte, c weir.Class) []byte {
+	end := len(v)
+	for end > 0 && v[end-1] == '=' {
+		end--
+	}
+	for _, x := range v[:end] {
+		if sextets[x] < 0 {
+			return out
+		}
+	}
+	if end < codedMin || end > codedMax {
+		return out
+	}
+	w.decode(v[:end], 0)
+	text := &weir.Segment{Syntax: weir.Text, Body: bytes.Clone(w.buf)}
+	var r Report
+	if w.in.Inspect(&r, text, nil) != nil {
+		return out
+	}
+	for _, f := range r.Findings {
+		if f.Class != c {
+			continue
+		}
+		if id, ok := w.in.Identifier(text, f); ok {
+			return append(out, id.Value.Reveal()...)
+		}
+	}
+	return out
 }
 
 // phoneDigits appends the digits of a phone number: after a +, or 00 that stands

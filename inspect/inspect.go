@@ -10,7 +10,9 @@
 // keys, so that a name is known to be a customer's and not a product's. Where a
 // value is written in escapes (of JSON, percent, HTML, full-width or with
 // zero-width characters between), that value is undone and read, and the finding
-// points at the original bytes. Of base64 the finding is the whole.
+// points at the original bytes. Of base64 the finding is the whole. What is hidden in
+// UTF-16, base64, quoted-printable or a string that holds JSON is read as a segment of
+// its own, two deep at most.
 //
 // It guarantees that the result depends on the segment alone; that findings lie
 // within it, in order; that time grows linearly with its length, whatever is in
@@ -18,7 +20,7 @@
 // nothing; and that a value which is blanked by "*", 0, null or "" is none.
 //
 // It does not find names or addresses in free text, where nothing says what they
-// are; it does not undo base64 in base64, nor compression; and it does not check JSON any
+// are; it does not undo what is hidden three deep, nor compression; and it does not check JSON any
 // further than it has to follow it: whoever cuts a body into segments does. A
 // segment that it cannot follow is an error, and is to be withheld.
 package inspect
@@ -28,6 +30,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/getweir/weir"
@@ -178,6 +181,7 @@ func (w *walk) inspect(r *Report, seg *weir.Segment, subject []string) (err erro
 		w.html(seg.Body)
 	case weir.Header:
 		if m := headerMeaning(seg.Name); m != mText {
+			w.single = true
 			w.value(m, seg.Body, 0, len(seg.Body))
 			w.resolve(&w.frames[0])
 		} else {
@@ -233,8 +237,18 @@ func order(a, b weir.Finding) int {
 // headerMeaning gives the meaning of a header field by its name. Forwarded and Via
 // and the like are read as text.
 func headerMeaning(name string) meaning {
-	if m := means([]byte(name)); m != mNone {
+	switch m := means([]byte(name)); m {
+	case mNone:
+		return mText
+	case mLine, mCity, mPostcode:
+		// No other field supports it: its own name does.
+		for _, of := range [...]string{"address", "billing", "shipping", "delivery", "mailing"} {
+			if strings.Contains(strings.ToLower(name), of) {
+				return mStreet
+			}
+		}
+		return m
+	default:
 		return m
 	}
-	return mText
 }

@@ -486,6 +486,10 @@ func (r *reader) scalar(m meaning, p int) int {
 			c = weir.LikelyMatch
 		}
 		r.whole(Card, a, b, c, true, "card")
+	case m.loose() && m != mOpaque && m != mID:
+		if of, ok := ruleTab.bare(v); ok {
+			r.whole(of.class, a, b, weir.LikelyMatch, true, "rule")
+		}
 	}
 	r.form = weir.FormString
 	return b

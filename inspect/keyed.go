@@ -9,6 +9,7 @@ import (
 // numberWords are the phrases of what is known by its key and a number, beside those
 // of rules.
 var numberWords = map[string]meaning{
+	"location": mGeo, "loc": mGeo, "geoloc": mGeo, "whereabouts": mGeo, "standort": mGeo, "ubicación": mGeo, "posizione": mGeo, "localização": mGeo, "位置": mGeo, "위치": mGeo,
 	"gps": mGeo, "coordinates": mGeo, "coordinate": mGeo, "coords": mGeo, "geo": mGeo, "geolocation": mGeo, "geo_location": mGeo, "latlng": mGeo,
 	"lat_lng": mGeo, "lat_lon": mGeo, "latlon": mGeo, "lat_long": mGeo, "gps_coordinates": mGeo, "gps_location": mGeo, "geo_point": mGeo, "geopoint": mGeo,
 	"last_location": mGeo, "home_location": mGeo, "current_location": mGeo, "user_location": mGeo, "device_location": mGeo, "geocode": mGeo, "geo_coordinates": mGeo, "geo_coords": mGeo, "gps_coords": mGeo, "gps_position": mGeo, "geo_position": mGeo, "coordenadas": mGeo, "coordonnées": mGeo, "koordinaten": mGeo, "lat_lngs": mGeo,
@@ -25,6 +26,10 @@ var numberWords = map[string]meaning{
 	"account_number": mAccountNo, "account_no": mAccountNo, "acct_number": mAccountNo, "acct_no": mAccountNo, "account_num": mAccountNo, "accountnumber": mAccountNo,
 	"bank_name": mBanking, "bank": mBanking, "bank_code": mBanking, "bank_id": mBanking, "bank_branch": mBanking, "bankname": mBanking, "institution_number": mBanking, "bsb": mBanking,
 }
+
+// places are the names of places that shops and machines have too: a person's only by
+// themselves, or with who has it before.
+var places = map[string]bool{"location": true, "loc": true, "standort": true, "ubicación": true, "ubicacion": true, "posizione": true, "localização": true, "localizacao": true}
 
 // byNumber reports the value v, which stands at at and has its escapes undone, if it
 // is what its key says of numbers, and whether nothing else can be in it.
@@ -98,6 +103,10 @@ func (w *walk) degrees(m meaning, v []byte, at span) {
 func (w *walk) decide(f *frame, p pending) {
 	switch p.m {
 	case mLatitude, mLongitude:
+		if w.single {
+			w.report(Location, p.span, weir.LikelyMatch)
+			return
+		}
 		for _, q := range w.pending[f.wait:] {
 			if q.object == p.object && q.m != p.m && (q.m == mLatitude || q.m == mLongitude) {
 				w.report(Location, p.span, weir.SureMatch)

@@ -44,6 +44,21 @@ func (w *walk) pairs(t []byte) {
 		}
 		p := equals
 		equals = next(t, p+1, '=')
+		if lo, hi := plusValue(t, pos, p); hi > lo {
+			// In a query + is a space, also in a number.
+			if _, m := w.keyBefore(t, pos, p); m == mNone {
+				w.scan(t, pos, lo)
+				w.written, w.text = asPercent|asPlus, nil
+				w.value(mText, t, lo, hi)
+				w.written, w.text = 0, t
+				pos, w.read = hi, hi
+				equals = next(t, max(hi, p+1), '=')
+				if braces < hi {
+					braces = nextObject(t, hi)
+				}
+				continue
+			}
+		}
 		if unknownKey(t, pos, p) {
 			continue
 		}
@@ -75,6 +90,7 @@ func (w *walk) pairs(t []byte) {
 	w.scan(t, pos, len(t))
 	w.text = nil
 	w.settle()
+	w.quotedPrintable(t)
 }
 
 // personal reports whether a key of meaning m makes its value data of a person, and not
@@ -286,6 +302,30 @@ const (
 	asPercent written = 1 << iota // percent escapes
 	asPlus                        // + for a space
 )
+
+// plusValue gives the number in groups with + between them behind the = at t[p], if the
+// two are a pair of a query.
+func plusValue(t []byte, floor, p int) (lo, hi int) {
+	lo = p + 1
+	if lo >= len(t) || !digit(t[lo]) {
+		return lo, lo
+	}
+	plus := false
+	for hi = lo; hi < len(t) && t[hi] > ' ' && t[hi] != '&' && t[hi] != '#' && t[hi] != '"'; hi++ {
+		if hi-lo == maxKey {
+			return lo, lo
+		}
+		plus = plus || t[hi] == '+'
+	}
+	a := p
+	for a > max(floor, p-maxKey) && keyByte(t[a-1]) {
+		a--
+	}
+	if !plus || a == floor || t[a-1] != '?' && t[a-1] != '&' {
+		return lo, lo
+	}
+	return lo, hi
+}
 
 // pairValue gives the value behind the = at t[p], whose key begins at t[a].
 func pairValue(t []byte, a, p int) (lo, hi int, as written) {

@@ -38,7 +38,8 @@ type walk struct {
 	// While an undone value is read: where each byte of it, and its end, was in
 	// the body. nil: the body itself is being read.
 	origin []int32
-	depth  int // how much of what is hidden in one another has been undone
+	single bool // what is being read is one value, without others beside it
+	depth  int  // how much of what is hidden in one another has been undone
 	buf    []byte
 	back   []int32 // the memory of origin
 
@@ -72,7 +73,7 @@ type pending struct {
 func (w *walk) start(r *Report, seg *weir.Segment) {
 	w.r = r
 	w.form, w.object, w.ctx, w.last, w.barred = weir.FormText, -1, mNone, 0, -1
-	w.origin, w.depth = nil, 0
+	w.origin, w.depth, w.single = nil, 0, false
 	w.frames = append(w.frames[:0], frame{kind: rootFrame, object: -1, subject: -1})
 	w.pending = w.pending[:0]
 	w.blanks = w.blanks[:0]
@@ -140,11 +141,8 @@ func (w *walk) scan(t []byte, lo, hi int) {
 		if high := s.high[k]; high != 0 && w.origin == nil {
 			ev |= wide(t, off, high)
 		}
-		var token uint64 // and nothing else
-		if w.origin == nil {
-			token = s.token[k] &^ ev
-			ev |= token
-		}
+		token := s.token[k] &^ ev // and nothing else
+		ev |= token
 		if next > off {
 			if next-off >= 64 {
 				continue
@@ -165,8 +163,14 @@ func (w *walk) scan(t []byte, lo, hi int) {
 					continue
 				}
 			}
-			if w.origin == nil && s.token[k]>>(p-off)&1 != 0 {
-				if n := w.coded(t, lo, hi, p); n > 0 || token>>(p-off)&1 != 0 {
+			if s.token[k]>>(p-off)&1 != 0 {
+				n := 0
+				if w.origin == nil {
+					n = w.coded(t, lo, hi, p)
+				} else {
+					n = w.ibanWord(t, lo, hi, p)
+				}
+				if n > 0 || token>>(p-off)&1 != 0 {
 					next = max(next, n)
 					continue
 				}
@@ -698,6 +702,7 @@ var spoken = map[string]meaning{
 	"credit": mCard, "debit": mCard, "cc": mCard, "ccn": mCard, "karte": mCard, "carte": mCard, "cartão": mCard,
 	"client": mNone, "from": mIP, "host": mIP, "peer": mIP,
 	"block": mOpaque, "ticket": mOpaque, "invoice": mOpaque, "parcel": mOpaque, "shipment": mOpaque, "transaction": mOpaque, "job": mOpaque, "pid": mOpaque,
+	"case": mOpaque, "waybill": mOpaque, "consignment": mOpaque, "batch": mOpaque, "lot": mOpaque, "article": mOpaque, "booking": mOpaque, "receipt": mOpaque, "rma": mOpaque, "voucher": mOpaque,
 	"chapter": mVersion, "section": mVersion, "clause": mVersion, "paragraph": mVersion, "kapitel": mVersion, "abschnitt": mVersion, "chapitre": mVersion,
 	"release": mVersion, "oid": mVersion,
 }

@@ -84,6 +84,7 @@ var builtWords = func() map[string]meaning {
 		{mGeo, "{user,customer,device,home,last,current,client,person,live,last_known,gps,geo,pickup,dropoff,delivery}_{location,position,point,coords,coordinates,latlng,latlon,lat_lng,lat_lon,lat_long}"},
 		{mLatitude, "{gps,geo,user,home,device,last,current,start,end,pickup,dropoff,position,location}_{lat,latitude}"},
 		{mLongitude, "{gps,geo,user,home,device,last,current,start,end,pickup,dropoff,position,location}_{lon,lng,long,longitude}"},
+		{mVersion, "{release,chapter,section,clause,mib,oid} {runtime,driver,bios,client,server,kernel,library,package,schema}_version"},
 		// Credentials.
 		{mHash, "{password,passwd,passwort,pw,pwd,pass}_{hash,digest,hashed,crypt,bcrypt,argon_2,scrypt} {hashed,encrypted,crypted,crypt,salted}_{password,passwd,pw,pwd,pass}"},
 		{mPassword, "{db,database,smtp,ftp,ssh,ldap,mysql,postgres,redis,root,admin,user,login,account,mail}_{pass,passwd,password,pw,pwd}"},

@@ -191,6 +191,9 @@ func (m *masking) lines(eof bool) error {
 		} else if eof {
 			n = len(t)
 		}
+		if n > 0 && n <= blockSize && m.format == Text {
+			n = cut.KeyBlock(t, n, eof)
+		}
 		switch {
 		case n > maxRecord || n < 0 && len(t) > maxRecord:
 			if m.format != Text {

@@ -100,7 +100,7 @@ type Cutter struct {
 	syntax weir.Syntax // of a whole body
 	json   machine
 	csv    rows
-	last   int // events: where, counted from start, the last line begins
+	last   int // events, text: where, counted from start, the last line begins
 }
 
 // NewJSON cuts a JSON document (RFC 8259). With a declared array each of its

@@ -195,6 +195,13 @@ element @[] "one\n"
 element @[] "\n"
 element @[] "two"
 `},
+		{"private keys", "a\nkey=-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIB\n-----END RSA PRIVATE KEY-----\nb\n-----BEGIN PRIVATE KEY-----\nno key!\n-----BEGIN PRIVATE KEY-----\nMII=", NewText, `
+element @[] "a\n"
+element @[] "key=-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIB\n-----END RSA PRIVATE KEY-----\n"
+element @[] "b\n"
+element @[] "-----BEGIN PRIVATE KEY-----\nno key!\n"
+element @[] "-----BEGIN PRIVATE KEY-----\nMII="
+`},
 		{"events", "\n: hello\n\nevent: a\ndata: 1\r\n\r\ndata: 2\n", NewEvents, `
 lead "\n"+""
 element @[] ": hello\n\n"

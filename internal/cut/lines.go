@@ -35,10 +35,68 @@ func (c *Cutter) line(eof bool) (ok bool) {
 	return ok || eof && c.pos > c.start
 }
 
+// stepText cuts lines, but leaves the private key of a PEM block (RFC 7468) in one
+// piece: no line of it tells what it is by itself.
 func (c *Cutter) stepText(eof bool) {
 	for !c.full() && c.line(eof) {
+		last := c.view[c.start+c.last : c.pos]
+		if (c.last > 0 && pemLine(last) || opensKey(last)) && c.pos-c.start < min(maxPEM, c.opt.MaxSegment/2) && !(eof && c.pos == len(c.view)) {
+			c.last = c.pos - c.start
+			continue
+		}
+		c.last = 0
 		c.emit(c.pos, c.bom, true, weir.Segment{Syntax: weir.Text, Record: true, Path: each})
 	}
+}
+
+var pemBegin, pemEnd, pemKey = []byte("-----BEGIN "), []byte("-----END "), []byte("PRIVATE KEY")
+
+// maxPEM is how long a block is that is kept together.
+const maxPEM = 64 << 10
+
+// opensKey reports whether a line begins the PEM block of a private key and does not
+// end it.
+func opensKey(line []byte) bool {
+	at := bytes.Index(line, pemBegin)
+	return at >= 0 && bytes.Contains(line[at:], pemKey) && !bytes.Contains(line[at:], pemEnd)
+}
+
+// KeyBlock gives the end of the private key in a PEM block that the line t[:n] begins, as
+// NewText keeps it in one piece: n where it begins none, -1 where more of t is needed to
+// tell. eof says that t is all.
+func KeyBlock(t []byte, n int, eof bool) int {
+	if !opensKey(t[:n]) {
+		return n
+	}
+	for n < maxPEM {
+		k := bytes.IndexByte(t[n:], '\n')
+		switch {
+		case k < 0 && !eof:
+			return -1
+		case k < 0:
+			return len(t)
+		}
+		line := t[n : n+k+1]
+		if n += k + 1; !pemLine(line) {
+			return n
+		}
+	}
+	return n
+}
+
+// pemLine reports whether a line can be one within a PEM block: base64, a header of RFC
+// 1421, or nothing.
+func pemLine(line []byte) bool {
+	line = bytes.TrimSpace(line)
+	if i := bytes.Index(line, []byte(": ")); i > 0 {
+		line = line[:i]
+	}
+	for _, c := range line {
+		if c-'0' >= 10 && c|0x20-'a' >= 26 && c != '+' && c != '/' && c != '=' && c != '-' {
+			return false
+		}
+	}
+	return !bytes.HasPrefix(line, pemEnd[:5])
 }
 
 func (c *Cutter) stepNDJSON(eof bool) {
