@@ -160,7 +160,7 @@ func suffix(buf []byte, starts *[maxWords + 1]int, n, end int) (meaning, bool) {
 			return mName, true
 		case m == mNameWeak && n-i == 1:
 			return mNone, true // a product_name, a file_name
-		case m == mGeo && n-i == 1 && partsOf(buf[starts[i-1]:starts[i]-1])&(pWho|pKind) == 0 && places[string(buf[starts[i]:end])]:
+		case m == mGeo && n-i == 1 && partsOf(buf[starts[i-1]:starts[i]-1])&(pWho|pKind) == 0 && anyPlaces[string(buf[starts[i]:end])]:
 			return mNone, true // a store_location
 		case m == mPage:
 			return mNone, true // an avatar_url

@@ -27,9 +27,9 @@ var numberWords = map[string]meaning{
 	"bank_name": mBanking, "bank": mBanking, "bank_code": mBanking, "bank_id": mBanking, "bank_branch": mBanking, "bankname": mBanking, "institution_number": mBanking, "bsb": mBanking,
 }
 
-// places are the names of places that shops and machines have too: a person's only by
+// anyPlaces are the names of places that shops and machines have too: a person's only by
 // themselves, or with who has it before.
-var places = map[string]bool{"location": true, "loc": true, "standort": true, "ubicación": true, "ubicacion": true, "posizione": true, "localização": true, "localizacao": true}
+var anyPlaces = map[string]bool{"location": true, "loc": true, "standort": true, "ubicación": true, "ubicacion": true, "posizione": true, "localização": true, "localizacao": true}
 
 // byNumber reports the value v, which stands at at and has its escapes undone, if it
 // is what its key says of numbers, and whether nothing else can be in it.
