@@ -108,7 +108,13 @@ func (w *walk) dull(t []byte, lo, hi, p int) int {
 	back -= skip
 	digits >>= skip
 	end, is := w.dullRuns(t, b, lo, hi, p, back, digits)
-	if is == undecided || is == ifSaid && w.told(&voices, b, max(lo, w.last), p, back) {
+	if is == ifSaid {
+		// A key that is no person's says that it is nothing.
+		if b[glanced-back-1] == '=' && w.hinted(p-back) != mNone || !w.told(&voices, b, max(lo, w.last), p, back) {
+			is = nothing
+		}
+	}
+	if is != nothing {
 		return 0
 	}
 	return end
@@ -166,7 +172,8 @@ func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits u
 	if b[at-2] == ')' && separator(before) {
 		return 0, undecided
 	}
-	var runs [maxRuns]run
+	runs := &w.groups
+	runs[0].sep = 0
 	n, i, dots := 0, 0, 0
 	for {
 		k := bits.TrailingZeros64(^(digits >> i))
@@ -207,9 +214,12 @@ func (w *walk) dullRuns(t []byte, b *surroundings, lo, hi, p, back int, digits u
 	quad := dots == 3 && n == 4 && before != '*'
 	if quad && !wordBefore(t, lo, runs[0].a) {
 		if private, ok := w.quad(t, lo, hi, runs[:4], nil); ok {
-			if w.told(&hostWords, b, max(lo, w.last), p, back) {
+			switch floor := max(lo, w.last); {
+			case w.saidBefore(b, floor, p, back) == mIP:
+				w.addressAs(mIP, runs[0].a, end, private, "ipv4")
+			case w.told(&hostWords, b, floor, p, back):
 				w.address(t, lo, runs[0].a, end, private, "ipv4")
-			} else {
+			default:
 				w.addressAs(w.ctx, runs[0].a, end, private, "ipv4")
 			}
 			return end, nothing
@@ -319,28 +329,42 @@ func (w *walk) told(set *wordSet, b *surroundings, floor, p, back int) bool {
 		}
 		within &^= 2<<i - 1
 	}
-	for words := g.alnum[0] & within; words != 0; {
-		last := 63 - bits.LeadingZeros64(words)
-		n := bits.LeadingZeros64(^(words << (63 - last)))
-		first := last + 1 - n
-		words &= 1<<first - 1
+	words := g.alnum[0] & within
+	if words&0x7f != 0 {
+		return true // too far back
+	}
+	for starts, ends := words&^(words<<1), words&^(words>>1); starts != 0; starts, ends = starts&(starts-1), ends&(ends-1) {
+		first, last := bits.TrailingZeros64(starts)&63, bits.TrailingZeros64(ends)&63
+		n := last + 1 - first
 		if g.digit[0]>>first&1 != 0 {
 			continue
-		}
-		if last < 7 {
-			return true
 		}
 		x := binary.LittleEndian.Uint64(b[last-7:])
 		if set.words.has(x, n) {
 			return true
 		}
 		// What is written soThat is read as keys are.
-		up := g.upper[0] & (uint64(2)<<last - 2<<first)
+		up := g.upper[0] & (2<<(last&63) - 2<<first)
 		if up&^((g.upper[0]|g.digit[0])<<1) != 0 && set.says(w.keys.of(b[:], first, last+1, look)) {
 			return true
 		}
 	}
 	return false
+}
+
+// saidBefore gives what the word says that stands before the number and a space, where
+// beside would ask it first.
+func (w *walk) saidBefore(b *surroundings, floor, p, back int) meaning {
+	end := glanced - back - 1
+	if b[end] != ' ' || end <= besideMax || w.ctx == mVersion {
+		return mNone
+	}
+	n := bits.LeadingZeros64(^(w.seen.alnum[0] << (glanced - end)))
+	a := end - n
+	if n == 0 || n > 16 || p-glanced+a <= floor || b[a-1] == '_' || b[a-1] >= 0x80 || (w.seen.digit[0]|w.seen.upper[0])>>a&(1<<n-1) != 0 {
+		return mNone
+	}
+	return w.said.of(b[:], a, end, sayWord)
 }
 
 // A wordSet holds the last words of all phrases of some meanings, as far as they are

@@ -14,19 +14,19 @@ func (w *walk) ipv4(t []byte, lo, hi int, runs []run, next *run) bool {
 // quad reports whether the four runs are an address that may be somebody's, and
 // whether that is one of a private network.
 func (w *walk) quad(t []byte, lo, hi int, runs []run, next *run) (private, ok bool) {
+	var q [4]int
 	for i, r := range runs {
 		if r.len() > 3 || i > 0 && r.sep != '.' || r.len() > 1 && t[r.a] == '0' {
 			return false, false
 		}
-		if r.len() == 3 && string(t[r.a:r.b]) > "255" {
+		n := 0
+		for _, c := range t[r.a:r.b] {
+			n = n*10 + int(c-'0')
+		}
+		if n > 255 {
 			return false, false
 		}
-	}
-	var q [4]int
-	for i, r := range runs {
-		for _, c := range t[r.a:r.b] {
-			q[i] = q[i]*10 + int(c-'0')
-		}
+		q[i] = n
 	}
 	a, b := runs[0].a, runs[3].b
 	if next != nil && next.sep == '.' || b < hi && wordByte(t[b]) || b+1 < hi && t[b] == '-' && wordByte(t[b+1]) {

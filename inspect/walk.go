@@ -52,7 +52,8 @@ type walk struct {
 	keys   meanings       // of the keys of JSON
 	said   meanings       // of the words beside numbers
 	plain  [maxPlain]byte // a number being checked
-	seen   glance         // of the number being looked at
+	seen   glance         // of the number being looked at, and
+	groups [maxRuns]run   // its groups of digits
 	around surroundings   // a copy of what the glance took in, near the ends of a text
 }
 
