@@ -39,6 +39,7 @@ type VerifyOptions struct {
 	// Progress, if not nil, is told now and then how many of the bytes are done.
 	Progress func(done, total int64)
 
+	block   int // 0: blockSize, where that is worth it
 	disk    disk
 	trusted note.Verifier // nil: the one that Key says
 }
@@ -500,16 +501,38 @@ func (v *verification) segment(s segment, isLast bool) (bool, error) {
 	}
 	r := newFrameReader(f, segmentHeader, s.bytes)
 	r.ahead = isLast
-	for {
+	ahead := v.readAhead(f, s.bytes)
+	defer ahead.stop()
+	end := r.at // of the block before
+	for b := ahead.next(); b != nil && r.at == end; b = ahead.next() {
+		end = b.end
+		if v.follows(b) {
+			if !v.take(name, b) {
+				return false, nil
+			}
+			r.reset(f, end, s.bytes)
+		} else if whole, err := v.frames(name, r, end); err != nil || !whole {
+			return v.report.Break == nil, err
+		}
+		ahead.free <- b
+	}
+	_, err = v.frames(name, r, s.bytes)
+	return v.report.Break == nil, err
+}
+
+// frames reads frame by frame up to the offset to. It gives false where the file
+// ends before, or the log breaks.
+func (v *verification) frames(name string, r *frameReader, to int64) (bool, error) {
+	for r.at < to {
 		at := r.at
 		frame, _, err := r.next()
 		if err == io.EOF {
-			return true, nil
+			return false, nil
 		}
 		index := v.tree.size
 		if err == errTorn && len(v.claims) == 0 {
 			v.report.Unfinished = r.torn
-			return true, nil
+			return false, nil
 		}
 		if brokenFrame(err) {
 			if err == errTorn {
@@ -554,4 +577,5 @@ func (v *verification) segment(s segment, isLast bool) (bool, error) {
 			return false, nil
 		}
 	}
+	return true, nil
 }

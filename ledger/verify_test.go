@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -42,8 +43,15 @@ func newSpecimen(t testing.TB, salt int) *specimen {
 	return s
 }
 
+// verify verifies entry by entry, and in small blocks that are worked on ahead:
+// both must say the same.
 func (s *specimen) verify() (*VerifyReport, error) {
-	return Verify(faultDir, VerifyOptions{disk: s.disk, trusted: s.w})
+	r, err := Verify(faultDir, VerifyOptions{disk: s.disk, trusted: s.w})
+	ahead, aerr := Verify(faultDir, VerifyOptions{disk: s.disk, trusted: s.w, block: 400})
+	if !reflect.DeepEqual(r, ahead) || fmt.Sprint(err) != fmt.Sprint(aerr) {
+		panic(fmt.Sprintf("entry by entry:\n%v %v\nahead:\n%v %v", r, err, ahead, aerr))
+	}
+	return r, err
 }
 
 func (s *specimen) content(name string) []byte { return s.disk.names[faultDir+"/"+name].seen }
