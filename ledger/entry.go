@@ -30,13 +30,14 @@ const (
 	KeyChange                    // the log's key is another from here on; Keys says which
 	Heartbeat                    // a node is alive; Heads says what it saw of the others
 	Dropped                      // the entries of Span are no longer kept; their hashes are
+	Succession                   // this log goes on where that of Heads ends; Keys has both keys
 	endKinds
 )
 
 var kindNames = [...]string{
 	"unknown", "start", "intent", "release", "denied", "close", "summary",
 	"policy-loaded", "alert", "hold", "lift", "staff", "stop",
-	"key-change", "heartbeat", "dropped",
+	"key-change", "heartbeat", "dropped", "succession",
 }
 
 // String gives the name of k in lower case.

@@ -197,13 +197,9 @@ func (l *Log) restate(ctx context.Context, p *retention, text string) ([]*Entry,
 	going := map[string]bool{} // whether the hold's entry goes
 	now := l.o.now()
 	err := l.Replay(0, func(index int64, e *Entry) error {
-		switch p.read = index + 1; e.Kind {
-		case Hold:
-			if old := p.held[e.Party]; old == nil || longer(e.Until, old.Until) || !inForce(old, now) {
-				p.held[e.Party], going[e.Party] = e, index < p.done.Span.To
-			}
-		case Lift:
-			delete(p.held, e.Party)
+		p.read = index + 1
+		if ApplyHold(p.held, e, now) {
+			going[e.Party] = index < p.done.Span.To
 		}
 		return ctx.Err()
 	})
@@ -212,7 +208,7 @@ func (l *Log) restate(ctx context.Context, p *retention, text string) ([]*Entry,
 	}
 	var all []*Entry
 	for party, e := range p.held {
-		if !going[party] || !inForce(e, now) {
+		if !going[party] {
 			delete(p.held, party)
 			continue
 		}
@@ -226,6 +222,22 @@ func (l *Log) restate(ctx context.Context, p *retention, text string) ([]*Entry,
 	slices.SortFunc(all, func(a, b *Entry) int { return bytes.Compare([]byte(a.Party), []byte(b.Party)) })
 	p.done.Holds = len(all)
 	return append(all, &Entry{Kind: Dropped, Span: &p.done.Span, Text: text}), nil
+}
+
+// ApplyHold brings held, which has the hold in force on each party, up to e, as
+// the guard does: of two holds the longer one counts, and a Lift ends both. A hold
+// that has ended by now is none. It reports whether e is now the one in force.
+func ApplyHold(held map[string]*Entry, e *Entry, now time.Time) bool {
+	switch e.Kind {
+	case Hold:
+		if old := held[e.Party]; inForce(e, now) && (old == nil || longer(e.Until, old.Until)) {
+			held[e.Party] = e
+			return true
+		}
+	case Lift:
+		delete(held, e.Party)
+	}
+	return false
 }
 
 // longer says whether a hold until a ends after one until b.

@@ -67,6 +67,11 @@ type ledgerConfig struct {
 	Threshold int `yaml:"threshold"`
 	// Every is how often a ledger that has grown is shown to them. Default: 10s.
 	Every time.Duration `yaml:"every"`
+	// Archive is where the ledger is copied to. Empty: nowhere.
+	Archive archiveConfig `yaml:"archive"`
+	// Keep is for how long entries are kept, such as 400d; at least 31d. With an
+	// archive, what is not in it yet stays. Empty: for ever.
+	Keep string `yaml:"keep"`
 }
 
 type witnessConfig struct {
@@ -176,6 +181,14 @@ func (c *config) check() error {
 	} else if c.Store.shared() && c.Node == "" {
 		bad("node: the name of this node is required where a store is shared")
 	}
+	if _, err := c.Ledger.keep(); err != nil {
+		bad("ledger.keep: %w", err)
+	}
+	if a := c.Ledger.Archive; a.To == "" && a != (archiveConfig{}) {
+		bad("ledger.archive.to: a folder, or s3://BUCKET/PREFIX")
+	} else if a.Every < 0 {
+		bad("ledger.archive.every: a span such as 1m")
+	}
 	if c.Limits.Segment < 0 || c.Limits.Segment > 16<<20 {
 		bad("limits.segment: from 0 (the default) to 16777216 bytes")
 	}
@@ -193,6 +206,10 @@ func (c *config) resolve(dir string) {
 	}
 	at(&c.Policy, &c.State, &c.Store.PasswordFile, &c.TLS.Certificate, &c.TLS.Key)
 	at(&c.Identity.PseudonymKeyFile)
+	at(&c.Ledger.Archive.Credentials)
+	if !strings.Contains(c.Ledger.Archive.To, "://") {
+		at(&c.Ledger.Archive.To)
+	}
 	for i := range c.Identity.Tokens {
 		at(&c.Identity.Tokens[i].KeysFile, &c.Identity.Tokens[i].CAFile)
 	}

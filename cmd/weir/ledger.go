@@ -22,7 +22,13 @@ type ledgerCommand struct {
 	Keys   ledgerKeysCommand   `cmd:"" help:"List the keys that have signed a ledger."`
 	Rotate ledgerRotateCommand `cmd:"" name:"rotate-key" help:"Give the ledger a new signing key."`
 
+	Archive ledgerArchiveCommand `cmd:"" help:"Copy a ledger to a folder or an S3 bucket."`
+	Restore ledgerRestoreCommand `cmd:"" help:"Make a ledger's folder from its archive."`
+	Succeed ledgerSucceedCommand `cmd:"" help:"Begin the ledger that follows on a restored one."`
+	Retain  ledgerRetainCommand  `cmd:"" help:"Drop a ledger's old entries, on record."`
+	Du      ledgerDuCommand      `cmd:"" help:"Say what a ledger takes of the disk, and what would be free."`
 	Rebuild ledgerRebuildCommand `cmd:"" help:"Make a lost ledger anew from the shared store."`
+
 	Reindex ledgerReindexCommand `cmd:"" help:"Make the index anew from the ledger."`
 	Export  ledgerExportCommand  `cmd:"" help:"Write entries as OCSF events or JSON, once or as they come."`
 }

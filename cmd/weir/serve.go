@@ -84,6 +84,7 @@ type server struct {
 	listen  net.Listener
 	tiles   *tileServer        // nil: the ledger is not served
 	witness *ledger.Witnessing // nil: no witnesses
+	archive *ledger.Archiver   // nil: no archive
 }
 
 // newServer opens the state, restores what was taken and held, and listens; run
@@ -114,7 +115,7 @@ func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logg
 		}
 	}()
 	s.guard, err = guard.New(guard.Config{
-		Policy: rules, Inspect: finder, Ledger: s.state.ledger, Subjects: s.state.subjects, Mode: mode, Log: log,
+		Policy: rules, Inspect: finder, Ledger: s.state.whole(), Subjects: s.state.subjects, Mode: mode, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -148,6 +149,9 @@ func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logg
 		}
 	}
 	if s.witness, err = witnessed(cfg, s.state.ledger, log); err != nil {
+		return nil, errors.Join(err, s.listen.Close())
+	}
+	if s.archive, err = cfg.archiver(log); err != nil {
 		return nil, errors.Join(err, s.listen.Close())
 	}
 	if s.tiles, err = newTileServer(cfg, s.state.ledger, s.http.TLSConfig, log); err != nil {
@@ -211,6 +215,10 @@ func (s *server) run(ctx context.Context) error {
 	if s.witness != nil {
 		rooms.Go(func() error { return s.witness.Run(behind) })
 	}
+	if s.archive != nil {
+		rooms.Go(func() error { return s.archive.Run(behind) })
+	}
+	rooms.Go(func() error { return s.retain(behind) })
 	if s.tiles != nil {
 		rooms.Go(func() error { return s.tiles.run(behind) })
 	}
@@ -240,7 +248,9 @@ func (s *server) run(ctx context.Context) error {
 	err = errors.Join(err, rooms.Wait())
 	_ = s.record(ledgerCtx, &ledger.Entry{Kind: ledger.Stop})
 	stopLedger()
-	return errors.Join(err, <-ledgerDone, s.state.close())
+	err = errors.Join(err, <-ledgerDone)
+	s.archiveEnd()
+	return errors.Join(err, s.state.close())
 }
 
 func served(err error) error {

@@ -22,6 +22,7 @@ import (
 //
 //	ledger/            the log, which may be copied and shown to auditors
 //	subjects.db        which identifier has which pseudonym; not where a store is shared
+//	past/              the ledgers before this one, restored and closed
 //	index.db           who saw whom, made from the ledger; may be deleted
 //	keys/ledger.key    signs checkpoints; keyring.go says what stands in it
 //	keys/subjects.key  keys the subject directory's hashes
@@ -35,6 +36,7 @@ type state struct {
 	shared   *postgres.Store // the same as store, where it is shared; else nil
 	subjects *directory.Directory
 	index    *sqlite.Index // nil: it cannot be opened
+	past     []string      // folders of the ledgers before this one
 }
 
 const namesKeyFile = "keys/names.key"
@@ -88,12 +90,22 @@ func openState(ctx context.Context, cfg *config, logger *slog.Logger) (*state, e
 	}
 	o := ring.options()
 	o.Node, o.Log = node, logger
+	past, err := pastLedgers(dir)
+	if err != nil {
+		return nil, err
+	}
 	log, err := ledger.Open(filepath.Join(dir, "ledger"), o)
 	if errors.Is(err, os.ErrNotExist) && cfg.Store.shared() {
 		return nil, fmt.Errorf("%s holds no ledger. If its disk was lost, make it anew from the store: weir ledger rebuild --from-store (%w)", filepath.Join(dir, "ledger"), err)
 	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no ledger in %s: it is lost. Restore it from its archive with weir ledger restore, and begin the one that follows with weir ledger succeed: %w", dir, err)
+	}
+	if errors.Is(err, ledger.ErrRestored) {
+		return nil, fmt.Errorf("open ledger: %w: move it away and begin the one that follows with: weir ledger succeed", err)
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open ledger: %w", err)
 	}
 	s := &state{ledger: log}
 	if cfg.Store.shared() {
@@ -109,7 +121,7 @@ func openState(ctx context.Context, cfg *config, logger *slog.Logger) (*state, e
 		// Nothing that passes the door needs it.
 		logger.Warn("the index cannot be opened; questions read the ledger instead", "err", indexError(dir, err))
 	}
-	s.index = pages
+	s.index, s.past = pages, past
 	return s, nil
 }
 
@@ -138,6 +150,9 @@ func openSubjects(dir string) (*sqlite.Store, *sqlite.Subjects, error) {
 	}
 	return store, store.Subjects(key), nil
 }
+
+// whole gives the ledger with those before it.
+func (s *state) whole() successor { return successor{s.ledger, s.past} }
 
 func (s *state) close() error {
 	err := errors.Join(s.ledger.Close(), s.store.Close())
