@@ -97,6 +97,10 @@ type LedgerStatus struct {
 	CheckpointRoot [32]byte // RFC 6962 tree hash
 	CheckpointTime time.Time
 	Failed         string // a sentence: why it has stopped; "": it works
+	// Archive says how the copy elsewhere stands; "": there is none. ArchiveFails:
+	// it is not being brought up to date.
+	Archive      string
+	ArchiveFails bool
 }
 
 // A Verification is what a check of the ledger found.

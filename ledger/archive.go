@@ -53,8 +53,8 @@ type ArchiveOptions struct {
 	// minute. That much, and what an outage of the bucket adds, is what losing
 	// the disk loses.
 	Every time.Duration
-	// Timeout bounds one round, so that a bucket that does not answer is noticed.
-	// Default ten minutes.
+	// Timeout bounds the writing of one piece, so that a bucket that does not
+	// answer is noticed. Default ten minutes.
 	Timeout time.Duration
 	// Progress, if not nil, is told how many bytes of how many are archived.
 	Progress func(done, total int64)
@@ -160,8 +160,6 @@ func (a *Archiver) Run(ctx context.Context) error {
 // the archive is of another log or holds something else than the log does; what
 // a further call cannot mend by itself.
 func (a *Archiver) Once(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, a.o.Timeout)
-	defer cancel()
 	covered, signed, err := a.once(ctx)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -257,6 +255,8 @@ func markText(origin string) []byte { return fmt.Appendf(nil, "%sorigin %s\n", a
 
 // mark says whose archive it is, or finds out that it is somebody else's.
 func (a *Archiver) mark(ctx context.Context, origin string) error {
+	ctx, cancel := context.WithTimeout(ctx, a.o.Timeout)
+	defer cancel()
 	text := markText(origin)
 	err := a.bucket.Put(ctx, archiveMark, bytes.NewReader(text), int64(len(text)), sha256.Sum256(text))
 	if !errors.Is(err, fs.ErrExist) {
@@ -303,6 +303,8 @@ func getSmall(ctx context.Context, b Bucket, name string) ([]byte, error) {
 
 // list finds out what is archived.
 func (a *Archiver) list(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, a.o.Timeout)
+	defer cancel()
 	all, err := listManifests(ctx, a.bucket)
 	if err != nil {
 		return err
@@ -421,6 +423,13 @@ func (w *archiving) locate(p *piece, tail segment) error {
 // put checks what is to be archived against the signed tree, writes the piece,
 // and behind it its manifest.
 func (w *archiving) put(p *piece) error {
+	whole := w.ctx
+	ctx, cancel := context.WithTimeout(whole, w.o.Timeout)
+	w.ctx = ctx
+	defer func() {
+		cancel()
+		w.ctx = whole
+	}()
 	p.origin = w.origin
 	name := p.name()
 	m, err := w.proof(p)

@@ -45,7 +45,8 @@ type BundleOptions struct {
 // A Bundled says what went into a bundle.
 type Bundled struct {
 	Entries    int
-	Uncovered  int // wanted, but no checkpoint covers them yet
+	Uncovered  int   // wanted, but no checkpoint covers them yet
+	First      int64 // the first entry that is kept; those before were dropped and are not looked at
 	Checkpoint Checkpoint
 	Witnessed  bool // it is one that witnesses have signed
 }
@@ -74,7 +75,11 @@ func writeBundle(w io.Writer, dir string, o BundleOptions) (*Bundled, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Bundled{}
+	segs, err := t.segments()
+	if err != nil {
+		return nil, err
+	}
+	out := &Bundled{First: segs[0].first}
 	var wanted []int64
 	if err := read(o.disk, dir, 0, func(index int64, e *Entry) error {
 		switch {

@@ -10,7 +10,9 @@
 // segments, from which a Tree proves single entries and serves the log over HTTP
 // (C2SP tlog-tiles); a Witnessing has others sign its checkpoints (C2SP
 // tlog-witness). An attached Store keeps a copy that acknowledges every group beside
-// the disk, and from which Rebuild makes a lost log anew. docs/ledger-format.md describes every byte, and the order in which
+// the disk, and from which Rebuild makes a lost log anew; an Archiver copies it
+// elsewhere bit by bit, and Restore makes a closed log from there. Retain drops
+// whole old segments, on record, and keeps their hashes. docs/ledger-format.md describes every byte, and the order in which
 // they reach the disk.
 //
 // It guarantees that a Receipt exists only for entries that are durable, in the

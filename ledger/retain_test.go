@@ -211,7 +211,7 @@ func TestProofsBesideWhatWasDropped(t *testing.T) {
 	}
 	var b bytes.Buffer
 	bundled, err := WriteBundle(&b, faultDir, BundleOptions{disk: d, Want: func(int64, *Entry) bool { return true }})
-	if err != nil || bundled.Entries != 451-90 {
+	if err != nil || bundled.Entries != 451-90 || bundled.First != 90 {
 		t.Fatal(bundled, err)
 	}
 	r, err := VerifyBundle(bytes.NewReader(b.Bytes()), int64(b.Len()), VerifyOptions{Key: key.Verifier()}, nil)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/ledger"
@@ -137,6 +139,20 @@ func TestArchiveAndKeepAreChecked(t *testing.T) {
 		_, err := parseConfig([]byte(base + text + "\n"))
 		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// What the console says of the archive.
+func TestArchiveText(t *testing.T) {
+	at := time.Date(2026, 3, 1, 10, 5, 7, 0, time.UTC)
+	for want, is := range map[string]ledger.ArchiveStatus{
+		"not brought up to date yet":                                 {},
+		"90 entries at 10:05:07 UTC, 10 behind":                      {Entries: 90, Time: at},
+		"failing since 10:05 UTC; the last 10 entries are not in it": {Entries: 90, Time: at, Since: at, Err: errors.New("no answer")},
+	} {
+		if got, fails := archiveText(is, 100); got != want || fails != (is.Err != nil) {
+			t.Errorf("%q, not %q", got, want)
 		}
 	}
 }

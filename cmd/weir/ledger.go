@@ -140,10 +140,15 @@ func (ledgerShowCommand) Help() string {
 func (c *ledgerShowCommand) Run(s *streams) error {
 	after := since(c.Since)
 	enc := json.NewEncoder(s.out)
+	wanted := c.From
 	err := ledger.Read(c.Dir, c.From, func(index int64, e *ledger.Entry) error {
 		if s.ctx.Err() != nil {
 			return s.ctx.Err()
 		}
+		if index > wanted {
+			fmt.Fprintf(s.err, "Entries %d to %d were dropped by retention; an entry of kind dropped says when.\n", wanted, index-1)
+		}
+		wanted = index + 1
 		if e.Time.Before(after) || len(c.Kind) > 0 && !slices.Contains(c.Kind, e.Kind.String()) {
 			return nil
 		}

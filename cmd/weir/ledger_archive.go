@@ -121,7 +121,7 @@ func (c *ledgerArchiveCommand) Run(s *streams) error {
 	}
 	o := ledger.ArchiveOptions{Every: c.Every, Timeout: 24 * time.Hour, Log: slog.New(slog.NewTextHandler(s.err, nil))}
 	var clear func()
-	o.Progress, clear = progress(s, "archiving")
+	o.Progress, clear = percent(s, "archiving")
 	a := ledger.NewArchiver(c.Dir, b, o)
 	err = a.Once(s.ctx)
 	clear()
@@ -150,9 +150,9 @@ func (c *ledgerArchiveCommand) print(s *streams, is ledger.ArchiveStatus) error 
 	return err
 }
 
-// progress gives what tells how far something is on a terminal, and what removes
+// percent gives what tells how far something is on a terminal, and what removes
 // it again; both do nothing elsewhere.
-func progress(s *streams, what string) (tell func(done, total int64), clear func()) {
+func percent(s *streams, what string) (tell func(done, total int64), clear func()) {
 	f, ok := s.err.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil, func() {}
@@ -202,7 +202,7 @@ func (c *ledgerRestoreCommand) Run(s *streams) error {
 		o.Verify.Checkpoint = string(text)
 	}
 	var clear func()
-	o.Progress, clear = progress(s, "restoring")
+	o.Progress, clear = percent(s, "restoring")
 	r, err := ledger.Restore(s.ctx, b, c.Dir, o)
 	clear()
 	switch {
@@ -246,4 +246,16 @@ func text(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// archiveText says in a few words how an archive stands beside so many entries.
+func archiveText(is ledger.ArchiveStatus, entries int64) (text string, fails bool) {
+	behind := max(0, entries-is.Entries)
+	switch {
+	case is.Err != nil:
+		return fmt.Sprintf("failing since %s UTC; the last %d entries are not in it", is.Since.UTC().Format("15:04"), behind), true
+	case is.Time.IsZero():
+		return "not brought up to date yet", false
+	}
+	return fmt.Sprintf("%d entries at %s UTC, %d behind", is.Entries, is.Time.UTC().Format("15:04:05"), behind), false
 }

@@ -78,6 +78,9 @@ func (c *ledgerProveCommand) Run(s *streams) (err error) {
 	if done.Uncovered > 0 {
 		fmt.Fprintf(s.out, "%d more are not covered by a checkpoint yet and are left out.\n", done.Uncovered)
 	}
+	if done.First > 0 {
+		fmt.Fprintf(s.out, "Entries 0 to %d were dropped by retention and can no longer be shown; weir ledger show --kind dropped says when.\n", done.First-1)
+	}
 	if !done.Witnessed {
 		fmt.Fprintln(s.out, "The checkpoint has no signatures of witnesses.")
 	}

@@ -195,7 +195,7 @@ func (c *ledgerDuCommand) Run(s *streams) error {
 	}
 	o := ledger.UsageOptions{Before: before}
 	var clear func()
-	o.Progress, clear = progress(s, "reading")
+	o.Progress, clear = percent(s, "reading")
 	u, err := ledger.ReadUsage(s.ctx, filepath.Join(c.State, "ledger"), o)
 	clear()
 	if errors.Is(err, os.ErrNotExist) {

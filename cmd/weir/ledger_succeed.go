@@ -88,7 +88,7 @@ func (c *ledgerSucceedCommand) Run(s *streams) error {
 	if _, err := os.Stat(dir); err == nil {
 		return usageError{fmt.Errorf("%s is there. If it is whole, go on with it; if it is not, move it away first", dir)}
 	}
-	tell, clear := progress(s, "verifying")
+	tell, clear := percent(s, "verifying")
 	report, err := ledger.Verify(c.Dir, ledger.VerifyOptions{Progress: tell})
 	clear()
 	if err != nil {

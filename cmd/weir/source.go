@@ -81,6 +81,9 @@ func (s *consoleSource) Ledger() console.LedgerStatus {
 	if st.Store.Err != nil {
 		shown.Failed = "The shared store does not acknowledge it, so nothing is released. It is tried again."
 	}
+	if s.archive != nil {
+		shown.Archive, shown.ArchiveFails = archiveText(s.archive.Status(), st.Entries)
+	}
 	if st.Err != nil {
 		shown.Failed = "It cannot be written, so nothing is released. The log has the cause."
 	}
