@@ -180,7 +180,7 @@ func (w *walk) inspect(r *Report, seg *weir.Segment, subject []string) (err erro
 	case weir.HTML:
 		w.html(seg.Body)
 	case weir.Header:
-		if m := headerMeaning(seg.Name); m != mText {
+		if m := w.headerMeaning(seg.Name); m != mText {
 			w.single = true
 			w.value(m, seg.Body, 0, len(seg.Body))
 			w.resolve(&w.frames[0])
@@ -236,8 +236,8 @@ func order(a, b weir.Finding) int {
 
 // headerMeaning gives the meaning of a header field by its name. Forwarded and Via
 // and the like are read as text.
-func headerMeaning(name string) meaning {
-	switch m := means([]byte(name)); m {
+func (w *walk) headerMeaning(name string) meaning {
+	switch m := w.keys.named(name); m {
 	case mNone:
 		return mText
 	case mLine, mCity, mPostcode:

@@ -452,6 +452,8 @@ func TestCleanBytesAllocateNothing(t *testing.T) {
 	in := inspector(t, Config{})
 	for _, seg := range []weir.Segment{
 		{Syntax: weir.JSON, Body: catalogue(), Record: true},
+		{Syntax: weir.JSON, Body: []byte(`],"total":180,"next":null,"kinds":[`), Path: []string{"a_catalogue_of_titles", "items"}},
+		{Syntax: weir.JSON, Body: []byte(`{"sku":"RC-1"}`), Path: []string{"data", "items", "[]"}, Record: true},
 		{Syntax: weir.Text, Body: text()},
 		{Syntax: weir.CSV, Body: []byte("s-1,\"Blue, Boots\",12.99\n"), Columns: []string{"sku", "name", "price"}, Record: true},
 		{Syntax: weir.HTML, Body: []byte(strings.Repeat(`<p class="x">Blue Boots <b>12.99</b></p>`, 100))},

@@ -59,12 +59,12 @@ func (w *walk) json(t []byte, path []string, piece bool, subject []string) error
 				w.frames = append(w.frames, frame{kind: arrayFrame, start: -1, parent: top.key, key: top.key, subject: -1, object: -1})
 				continue
 			}
-			w.frames = append(w.frames, frame{kind: objectFrame, start: -1, parent: top.key, key: r.keys.of([]byte(k), 0, len(k), look), subject: -1, object: -1})
+			w.frames = append(w.frames, frame{kind: objectFrame, start: -1, parent: top.key, key: r.keys.named(k), subject: -1, object: -1})
 		}
 	} else {
 		for i := len(path) - 1; i >= 0; i-- {
 			if path[i] != "[]" {
-				root.key = means([]byte(path[i]))
+				root.key = r.keys.named(path[i])
 				break
 			}
 		}

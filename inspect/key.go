@@ -221,6 +221,7 @@ type meanings struct {
 	long    []longKey    // of up to 32; likewise
 	longest []longestKey // of up to 64; likewise
 	room    [32]byte     // for a key that has less than 16 bytes before its end
+	name    [16 + maxKey]byte
 }
 
 // ways is how many places a key has.
@@ -290,6 +291,15 @@ func (c *meanings) of(b []byte, i, j int, find func([]byte) meaning) meaning {
 	copy(set[1:], set)
 	e.first, e.last, e.n, e.m = first, last, uint8(n), find(b[i:j])
 	return e.m
+}
+
+// named gives what the key of a path means.
+func (c *meanings) named(key string) meaning {
+	if len(key) > maxKey {
+		return mNone
+	}
+	n := copy(c.name[16:], key)
+	return c.of(c.name[:], 16, 16+n, look)
 }
 
 // place gives where a key of n bytes, the last of the 16 of w, may be among the short
