@@ -110,7 +110,7 @@ func (w *walk) dull(t []byte, lo, hi, p int) int {
 	end, is := w.dullRuns(t, b, lo, hi, p, back, digits)
 	if is == ifSaid {
 		// A key that is no person's says that it is nothing.
-		if b[glanced-back-1] == '=' && w.hinted(p-back) != mNone || !w.told(&voices, b, max(lo, w.last), p, back) {
+		if b[glanced-back-1] == '=' && silent.has(w.hinted(p-back)) || !w.told(&voices, b, max(lo, w.last), p, back) {
 			is = nothing
 		}
 	}
@@ -154,6 +154,9 @@ func mayBeLettered(b *surroundings, digit, alnum [2]uint64, from, to, floor int)
 		at = max(floor, n+1-bits.LeadingZeros64(^(alnum[0]<<(glanced-1-n))))
 	}
 }
+
+// silent are the keys after which beside asks no word.
+var silent = of(mText, mID, mOrderID, mOrders, mOpaque, mVersion)
 
 // A verdict is what the layout of a number says.
 type verdict uint8
