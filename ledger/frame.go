@@ -111,7 +111,7 @@ const readSize = 256 << 10
 
 // writeAhead bounds the zeros that stand behind the last frame of the file that is
 // being written.
-const writeAhead = 4 << 20
+const writeAhead = 512 << 10
 
 func newFrameReader(f io.ReaderAt, at, limit int64) *frameReader {
 	return &frameReader{f: f, at: at, limit: limit}

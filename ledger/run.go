@@ -194,13 +194,13 @@ func (l *Log) write(v *view, frames []byte) error {
 // ahead gives how many zeros to write behind a group of n bytes that ends a file
 // at end. The groups that follow overwrite them: then neither the length of the
 // file nor where its blocks lie has changed, and a sync need not wait for the
-// journal of the file system, which is most of what one costs. One group in 256
+// journal of the file system, which is most of what one costs. One group in many
 // writes the zeros for the others and does wait; large groups gain nothing.
 func (l *Log) ahead(end, n int64) int64 {
-	if n > writeAhead/32 {
+	if n > writeAhead/8 {
 		return 0
 	}
-	return max(0, min(writeAhead, 256*n, l.o.SegmentBytes-end))
+	return max(0, min(writeAhead, 64*n, l.o.SegmentBytes-end))
 }
 
 // trim cuts off the zeros that were written ahead, behind end.
