@@ -210,7 +210,7 @@ func (p *Peers) round(ctx context.Context) error {
 		if peers[i] == nil {
 			continue
 		}
-		if c, msg := peers[i].Newest(); msg != nil {
+		if c, msg := peers[i].Newest(); c.Size > 0 && msg != nil {
 			entry.Heads = append(entry.Heads, Head{Origin: n.Origin(), Size: c.Size, Root: c.Root})
 			p.mu.Lock()
 			p.notes[n.Origin()] = msg

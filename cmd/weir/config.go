@@ -72,6 +72,9 @@ type ledgerConfig struct {
 	// Keep is for how long entries are kept, such as 400d; at least 31d. With an
 	// archive, what is not in it yet stays. Empty: for ever.
 	Keep string `yaml:"keep"`
+	// Heartbeat is how often the other nodes of the roster are asked for their
+	// newest checkpoints, and what they say recorded. Default: 1m.
+	Heartbeat time.Duration `yaml:"heartbeat"`
 }
 
 type witnessConfig struct {
@@ -172,6 +175,9 @@ func (c *config) check() error {
 	}
 	if n := len(c.Ledger.Witnesses); c.Ledger.Threshold < 0 || c.Ledger.Threshold > n || c.Ledger.Every < 0 {
 		bad("ledger.threshold: from 1 to the number of witnesses, %d; ledger.every: a span such as 10s", n)
+	}
+	if c.Ledger.Heartbeat < 0 {
+		bad("ledger.heartbeat: a span such as 1m")
 	}
 	if _, err := c.Ledger.readers(); err != nil {
 		bad("%w", err)

@@ -19,7 +19,9 @@ type ledgerCommand struct {
 	Verify ledgerVerifyCommand `cmd:"" help:"Check that a ledger is whole and was not changed."`
 	Prove  ledgerProveCommand  `cmd:"" help:"Write entries with their proofs for an auditor."`
 	Show   ledgerShowCommand   `cmd:"" help:"Print a ledger's entries."`
+	Follow ledgerFollowCommand `cmd:"" help:"Print the entries of several ledgers as one verified stream."`
 	Keys   ledgerKeysCommand   `cmd:"" help:"List the keys that have signed a ledger."`
+	Roster ledgerRosterCommand `cmd:"" help:"Keep the signed list of the nodes of a deployment."`
 	Rotate ledgerRotateCommand `cmd:"" name:"rotate-key" help:"Give the ledger a new signing key."`
 
 	Archive ledgerArchiveCommand `cmd:"" help:"Copy a ledger to a folder or an S3 bucket."`
@@ -34,12 +36,16 @@ type ledgerCommand struct {
 }
 
 type ledgerVerifyCommand struct {
-	Dir        string   `arg:"" optional:"" default:"weir-state/ledger" type:"path" help:"The ledger's folder. Default: weir-state/ledger."`
-	Key        []string `sep:"none" help:"A public key of the ledger that you trust, old or new, as text; repeatable. Without any, the folder's own is believed." placeholder:"KEY"`
-	Checkpoint string   `help:"A file with an older checkpoint of this ledger that was kept elsewhere." placeholder:"FILE" type:"path"`
-	Witness    []string `sep:"none" help:"The public key of a witness that you trust, as text; repeatable." placeholder:"KEY"`
-	Threshold  int      `help:"How many of the witnesses must have signed. Default: all." placeholder:"N"`
-	JSON       bool     `name:"json" help:"Print as JSON."`
+	Dir        []string      `arg:"" optional:"" help:"The ledger's folder. Default: weir-state/ledger. With --roster: folders and addresses; default: the roster's addresses."`
+	Key        []string      `sep:"none" help:"A public key of the ledger that you trust, old or new, as text; repeatable. Without any, the folder's own is believed." placeholder:"KEY"`
+	Checkpoint string        `help:"A file with an older checkpoint of this ledger that was kept elsewhere." placeholder:"FILE" type:"path"`
+	Witness    []string      `sep:"none" help:"The public key of a witness that you trust, as text; repeatable." placeholder:"KEY"`
+	Threshold  int           `help:"How many of the witnesses must have signed. Default: all." placeholder:"N"`
+	Roster     string        `type:"path" help:"Say instead whether every ledger of this roster is there." placeholder:"FILE"`
+	RosterKey  string        `help:"With --roster: its public key that you trust, as text; else roster.pub beside it is believed." placeholder:"KEY"`
+	Token      string        `name:"token-file" type:"path" help:"With --roster: a file with a reader's token. Default: $WEIR_LEDGER_TOKEN." placeholder:"FILE"`
+	Silent     time.Duration `default:"5m" help:"With --roster: how old a node's newest entry may be."`
+	JSON       bool          `name:"json" help:"Print as JSON."`
 }
 
 func (ledgerVerifyCommand) Help() string {
@@ -49,10 +55,25 @@ A ledger's own key proves that its files agree with one another. That nobody wit
 
 Examples:
   weir ledger verify weir-state/ledger
-  weir ledger verify --checkpoint monday.checkpoint weir-state/ledger`
+  weir ledger verify --checkpoint monday.checkpoint weir-state/ledger
+
+With --roster it says whether every ledger of a deployment is there, how old its newest entry is, and whether it continues every checkpoint that the other nodes remember of it.
+
+  weir ledger verify --roster weir-state/roster --token-file reader.token
+  weir ledger verify --roster roster copy-of-node-1/ledger https://node-2.shop.example:8090`
 }
 
 func (c *ledgerVerifyCommand) Run(s *streams) error {
+	if c.Roster != "" {
+		return c.verifyRoster(s)
+	}
+	dir := "weir-state/ledger"
+	switch {
+	case len(c.Dir) > 1:
+		return usageError{errors.New("one ledger at a time, but with --roster")}
+	case len(c.Dir) == 1:
+		dir = c.Dir[0]
+	}
 	o := ledger.VerifyOptions{Key: strings.Join(c.Key, "\n"), Witnesses: c.Witness, Threshold: c.Threshold}
 	if c.Checkpoint != "" {
 		text, err := os.ReadFile(c.Checkpoint)
@@ -69,7 +90,7 @@ func (c *ledgerVerifyCommand) Run(s *streams) error {
 		}
 		defer fmt.Fprint(s.err, "\r\033[K")
 	}
-	report, err := ledger.Verify(c.Dir, o)
+	report, err := ledger.Verify(dir, o)
 	if report == nil {
 		return err
 	}

@@ -85,6 +85,7 @@ type server struct {
 	tiles   *tileServer        // nil: the ledger is not served
 	witness *ledger.Witnessing // nil: no witnesses
 	archive *ledger.Archiver   // nil: no archive
+	peers   *ledger.Peers      // nil: no roster
 }
 
 // newServer opens the state, restores what was taken and held, and listens; run
@@ -154,7 +155,10 @@ func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logg
 	if s.archive, err = cfg.archiver(log); err != nil {
 		return nil, errors.Join(err, s.listen.Close())
 	}
-	if s.tiles, err = newTileServer(cfg, s.state.ledger, s.http.TLSConfig, log); err != nil {
+	if s.peers, err = s.watchPeers(); err != nil {
+		return nil, errors.Join(err, s.listen.Close())
+	}
+	if s.tiles, err = newTileServer(cfg, s.state.ledger, s.peers, s.http.TLSConfig, log); err != nil {
 		return nil, errors.Join(err, s.listen.Close())
 	}
 	return s, nil
@@ -219,6 +223,10 @@ func (s *server) run(ctx context.Context) error {
 		rooms.Go(func() error { return s.archive.Run(behind) })
 	}
 	rooms.Go(func() error { return s.retain(behind) })
+	if s.peers != nil {
+		rooms.Go(func() error { return s.peers.Run(behind) })
+		rooms.Go(func() error { s.followRoster(behind); return nil })
+	}
 	if s.tiles != nil {
 		rooms.Go(func() error { return s.tiles.run(behind) })
 	}

@@ -20,7 +20,7 @@ type tileServer struct {
 }
 
 // newTileServer listens; nil where none is configured.
-func newTileServer(cfg *config, log *ledger.Log, secure *tls.Config, logger *slog.Logger) (*tileServer, error) {
+func newTileServer(cfg *config, log *ledger.Log, peers *ledger.Peers, secure *tls.Config, logger *slog.Logger) (*tileServer, error) {
 	if cfg.Ledger.Listen == "" {
 		return nil, nil
 	}
@@ -38,7 +38,7 @@ func newTileServer(cfg *config, log *ledger.Log, secure *tls.Config, logger *slo
 		listen = tls.NewListener(listen, secure)
 	}
 	return &tileServer{listen: listen, http: &http.Server{
-		Handler:           log.Tree().Handler(ledger.HandlerOptions{Readers: readers, Log: logger}),
+		Handler:           log.Tree().Handler(ledger.HandlerOptions{Readers: readers, Peers: peers, Log: logger}),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      time.Minute,
