@@ -413,7 +413,7 @@ func TestLive(t *testing.T) {
 	_, csrf := enter(t, c, client)
 	live := listen(t, c, client)
 	live.until(t, func(seen map[string]string) bool {
-		return strings.Contains(seen["exchanges"], "No exchange yet") && strings.Contains(seen["ledger"], "Not verified")
+		return strings.Contains(seen["exchanges"], "No exchange yet") && strings.Contains(seen["ledger"], "Not verified") && strings.Contains(seen["ledger"], "Self-attested")
 	})
 	w.populate()
 	w.mu.Lock()

@@ -96,11 +96,21 @@ type LedgerStatus struct {
 	CheckpointSize int64
 	CheckpointRoot [32]byte // RFC 6962 tree hash
 	CheckpointTime time.Time
+	Witnesses      Witnesses
 	Failed         string // a sentence: why it has stopped; "": it works
 	// Archive says how the copy elsewhere stands; "": there is none. ArchiveFails:
 	// it is not being brought up to date.
 	Archive      string
 	ArchiveFails bool
+}
+
+// Witnesses say who vouches for the ledger besides its own key. The zero value:
+// nobody is asked to.
+type Witnesses struct {
+	Of, Need int       // how many are asked, and how many have to sign
+	By       int       // how many have signed the newest checkpoint that enough did; 0: none yet
+	Size     int64     // what it covers
+	Last     time.Time // when the last of them signed
 }
 
 // A Verification is what a check of the ledger found.

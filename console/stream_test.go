@@ -189,6 +189,31 @@ func TestWords(t *testing.T) {
 	}
 }
 
+// TestWhoVouches: the console says by how many witnesses the ledger is signed, and
+// when nobody vouches for it but itself.
+func TestWhoVouches(t *testing.T) {
+	now := time.Date(2026, 3, 2, 23, 50, 0, 0, time.UTC)
+	of := func(by int, size int64, ago time.Duration) LedgerStatus {
+		return LedgerStatus{Entries: 12000, Witnesses: Witnesses{Of: 3, Need: 2, By: by, Size: size, Last: now.Add(-ago)}}
+	}
+	for _, c := range []struct {
+		l    LedgerStatus
+		want string
+	}{
+		{LedgerStatus{Entries: 5}, "Self-attested: nobody but its own key vouches for it."},
+		{of(0, 0, 0), "Not yet: 2 of 3 witnesses have to sign."},
+		{of(2, 12000, 14*time.Second), "By 2 of 3, last 14 s ago."},
+		{of(3, 10000, 5*time.Minute), "By 3 of 3, last 5 min ago; for the last 2,000 entries only its own key vouches."},
+		{of(2, 12000, 80*time.Hour), "By 2 of 3, last 3 days ago."},
+		{of(2, 12000, -time.Second), "By 2 of 3, last 0 s ago."},
+		{of(2, 12000, 3*time.Hour), "By 2 of 3, last 3 h ago."},
+	} {
+		if got := witnessed(now, c.l); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
 // TestWorstFirst: no bound, then held, then the largest budget.
 func TestWorstFirst(t *testing.T) {
 	row := func(name string, hour int, held bool) Row {

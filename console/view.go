@@ -445,15 +445,16 @@ func parsePages() (*template.Template, error) {
 			}
 			return ""
 		},
-		"bytes":   byteCount,
-		"short":   short,
-		"clock":   clock,
-		"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"left":    left,
-		"partyID": func(p weir.Party) string { return elementID(p.String()) },
-		"party":   func(text string) weir.Party { p, _ := weir.ParseParty(text); return p },
-		"root":    func(hash [32]byte) string { return fmt.Sprintf("%x…%x", hash[:4], hash[30:]) },
-		"hex":     func(hash [32]byte) string { return fmt.Sprintf("%x", hash) },
+		"bytes":     byteCount,
+		"short":     short,
+		"clock":     clock,
+		"witnessed": witnessed,
+		"stamp":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"left":      left,
+		"partyID":   func(p weir.Party) string { return elementID(p.String()) },
+		"party":     func(text string) weir.Party { p, _ := weir.ParseParty(text); return p },
+		"root":      func(hash [32]byte) string { return fmt.Sprintf("%x…%x", hash[:4], hash[30:]) },
+		"hex":       func(hash [32]byte) string { return fmt.Sprintf("%x", hash) },
 		"list": func(prefix string, now time.Time, rows []*exchange) listing {
 			return listing{prefix, now, rows}
 		},
@@ -493,6 +494,35 @@ func short(s string) string {
 		return s
 	}
 	return string(r[:16]) + "…" + string(r[len(r)-7:])
+}
+
+// witnessed says in a sentence who vouches for the ledger.
+func witnessed(now time.Time, l LedgerStatus) string {
+	w := l.Witnesses
+	switch {
+	case w.Of == 0:
+		return "Self-attested: nobody but its own key vouches for it."
+	case w.By == 0:
+		return fmt.Sprintf("Not yet: %d of %d witnesses have to sign.", w.Need, w.Of)
+	}
+	text := fmt.Sprintf("By %d of %d, last %s ago", w.By, w.Of, span(now.Sub(w.Last)))
+	if behind := l.Entries - w.Size; behind > 0 {
+		return fmt.Sprintf("%s; for the last %s entries only its own key vouches.", text, number(int(behind)))
+	}
+	return text + "."
+}
+
+// span writes how long ago something was, in its largest unit.
+func span(d time.Duration) string {
+	switch d = max(0, d); {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
 // clock writes the time of day in UTC, with the date where it is not now's.

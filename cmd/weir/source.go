@@ -84,6 +84,9 @@ func (s *consoleSource) Ledger() console.LedgerStatus {
 	if s.archive != nil {
 		shown.Archive, shown.ArchiveFails = archiveText(s.archive.Status(), st.Entries)
 	}
+	if w := st.Witnessed; w.Of > 0 {
+		shown.Witnesses = console.Witnesses{Of: w.Of, Need: w.Need, By: w.By, Size: w.Checkpoint.Size, Last: w.Checkpoint.Time}
+	}
 	if st.Err != nil {
 		shown.Failed = "It cannot be written, so nothing is released. The log has the cause."
 	}
