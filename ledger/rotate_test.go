@@ -57,7 +57,7 @@ func (x *rotatedLog) options() Options {
 func (x *rotatedLog) grow(t testing.TB, n int) {
 	t.Helper()
 	for i := range n {
-		x.clock = x.clock.Add(time.Hour)
+		x.clock = x.clock.Add(3 * time.Hour)
 		if _, err := x.l.appendNow(entry(i)); err != nil {
 			t.Fatal(err)
 		}
@@ -97,8 +97,8 @@ func newRotatedLog(t testing.TB) *rotatedLog {
 	}
 	x.grow(t, 5)
 	x.rotate(t, 24*time.Hour) // entry 5
-	x.grow(t, 30)
-	x.rotate(t, 0) // entry 36
+	x.grow(t, 12)
+	x.rotate(t, 0) // entry 18
 	x.grow(t, 5)
 	return x
 }
@@ -132,20 +132,20 @@ func TestWhoSignsWhenTheKeyChanges(t *testing.T) {
 	for size, msg := range x.notes {
 		want := []int{0}
 		switch {
-		case size > 5 && size <= 6+23:
+		case size > 5 && size <= 6+7:
 			want = []int{0, 1}
-		case size > 6+23 && size <= 36:
+		case size > 6+7 && size <= 18:
 			want = []int{1}
-		case size == 37:
+		case size == 19:
 			want = []int{1, 2}
-		case size > 37:
+		case size > 19:
 			want = []int{2}
 		}
 		if got := x.by(t, msg); !slices.Equal(got, want) {
 			t.Errorf("%d entries: signed by %v, not %v", size, got, want)
 		}
 	}
-	if !slices.Equal(x.at, []int64{5, 36}) {
+	if !slices.Equal(x.at, []int64{5, 18}) {
 		t.Fatal(x.at)
 	}
 	uses, err := keyUses(x.disk, faultDir)
@@ -153,9 +153,9 @@ func TestWhoSignsWhenTheKeyChanges(t *testing.T) {
 		t.Fatal(uses, err)
 	}
 	for i, want := range []KeyUse{
-		{Entry: -1, First: 0, Last: 29, Checkpoints: 30, Until: day.Add(29 * time.Hour)},
-		{Entry: 5, First: 6, Last: 37, Checkpoints: 32, Since: day.Add(5 * time.Hour)},
-		{Entry: 36, First: 37, Last: 42, Checkpoints: 6, Since: day.Add(35 * time.Hour), InForce: true},
+		{Entry: -1, First: 0, Last: 13, Checkpoints: 14, Until: day.Add(39 * time.Hour)},
+		{Entry: 5, First: 6, Last: 19, Checkpoints: 14, Since: day.Add(15 * time.Hour)},
+		{Entry: 18, First: 19, Last: 24, Checkpoints: 6, Since: day.Add(51 * time.Hour), InForce: true},
 	} {
 		want.Key = x.keys[i].Verifier()
 		if uses[i] != want {
@@ -171,6 +171,9 @@ func TestAnyKeyIsEnough(t *testing.T) {
 	x.grow(t, 3)
 	for i, k := range x.keys {
 		for size, msg := range x.notes {
+			if size%3 != int64(i) && size != x.at[0]+1 {
+				continue
+			}
 			r, err := Verify(faultDir, VerifyOptions{Key: k.Verifier(), Checkpoint: string(msg), disk: x.disk})
 			if err != nil || !r.Older || len(r.Changes) != 2 || r.Key != x.keys[2].Verifier() {
 				t.Fatalf("key %d, checkpoint of %d: %v\n%v", i, size, err, r)
@@ -180,7 +183,7 @@ func TestAnyKeyIsEnough(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c, _, err := tree.Checkpoint(); err != nil || c.Size != 45 {
+		if c, _, err := tree.Checkpoint(); err != nil || c.Size != 27 {
 			t.Fatal(c, err)
 		}
 		var b bytes.Buffer
@@ -189,7 +192,7 @@ func TestAnyKeyIsEnough(t *testing.T) {
 		}
 		for j, k := range x.keys {
 			r, err := VerifyBundle(bytes.NewReader(b.Bytes()), int64(b.Len()), VerifyOptions{Key: k.Verifier()}, nil)
-			if err != nil || r.Entries != 7 || r.OwnKey || r.Key != x.keys[2].Verifier() {
+			if err != nil || r.Entries != 4 || r.OwnKey || r.Key != x.keys[2].Verifier() {
 				t.Fatalf("bundle with key %d: %+v %v", j, r, err)
 			}
 		}
@@ -242,7 +245,7 @@ func TestWhatIsNoNextKey(t *testing.T) {
 	if _, err := x.l.appendNow(&Entry{Kind: KeyChange}); !errors.Is(err, ErrEntry) {
 		t.Error("anybody can append a change of keys:", err)
 	}
-	if n := x.l.Status().Entries; n != 42 {
+	if n := x.l.Status().Entries; n != 24 {
 		t.Error(n)
 	}
 }
@@ -315,7 +318,7 @@ func TestReplacedKey(t *testing.T) {
 	}
 	o := x.options()
 	index, err := Replace(faultDir, o, "the host was stolen")
-	if err != nil || index != 43 {
+	if err != nil || index != 25 {
 		t.Fatal(index, err)
 	}
 	if again, err := Replace(faultDir, o, "once more"); err != nil || again != index {
@@ -396,7 +399,7 @@ func TestAStolenOldKey(t *testing.T) {
 	if _, err := Verify(faultDir, VerifyOptions{Key: x.keys[1].Verifier(), disk: y.disk}); !errors.Is(err, ErrKey) {
 		t.Error(err)
 	}
-	if _, err := Verify(faultDir, VerifyOptions{Key: stolen.Verifier(), Checkpoint: string(x.notes[20]), disk: y.disk}); err == nil {
+	if _, err := Verify(faultDir, VerifyOptions{Key: stolen.Verifier(), Checkpoint: string(x.notes[10]), disk: y.disk}); err == nil {
 		t.Error("a checkpoint that was kept does not tell the histories apart")
 	}
 }
@@ -529,6 +532,9 @@ func TestEveryFaultOfARotation(t *testing.T) {
 	for at := before; at <= len(calls); at++ {
 		for _, how := range []fault{failed, shortly, butDone, killedAfter} {
 			for _, survives := range []string{"process", "none", "some"} {
+				if survives != "process" && how == shortly {
+					continue // what a write has done by half, the dice do as well
+				}
 				t.Run(fmt.Sprintf("call %d, %s, %v, then %s", at, calls[at-1], how, survives), func(t *testing.T) {
 					t.Parallel()
 					d, serial := newMemDisk(), 0
@@ -550,20 +556,21 @@ func TestEveryFaultOfARotation(t *testing.T) {
 					if err := turning(d, keys, &serial); err != nil {
 						t.Fatal(err)
 					}
-					turned(t, d, keys)
+					turned(t, d, keys, keys[0])
 					d.powerLoss("none", nil)
 					if err := turning(d, keys[1:], &serial); err != nil {
 						t.Fatal(err)
 					}
-					turned(t, d, keys)
+					turned(t, d, keys, keys[1])
 				})
 			}
 		}
 	}
 }
 
-// turned holds a log to what its changes of keys were to be.
-func turned(t *testing.T, d *memDisk, keys []Key) {
+// turned holds a log to what its changes of keys were to be, for somebody who
+// believes k.
+func turned(t *testing.T, d *memDisk, keys []Key, k Key) {
 	t.Helper()
 	changes := 0
 	if err := read(d, faultDir, 0, func(_ int64, e *Entry) error {
@@ -576,10 +583,8 @@ func turned(t *testing.T, d *memDisk, keys []Key) {
 	}); err != nil || changes != len(keys)-1 {
 		t.Fatal(changes, err)
 	}
-	for _, k := range keys {
-		if r, err := Verify(faultDir, VerifyOptions{Key: k.Verifier(), disk: d}); err != nil || len(r.Changes) != changes {
-			t.Fatal(r, err)
-		}
+	if r, err := Verify(faultDir, VerifyOptions{Key: k.Verifier(), disk: d}); err != nil || len(r.Changes) != changes {
+		t.Fatal(r, err)
 	}
 }
 
