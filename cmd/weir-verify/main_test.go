@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getweir/weir/ledger"
 )
@@ -101,5 +102,51 @@ func TestVerify(t *testing.T) {
 	draw(2, 2)
 	if run([]string{dir}, &out, &errs, true) != 0 || !strings.Contains(errs.String(), "[###############               ]  50 %") {
 		t.Errorf("%q", errs.String())
+	}
+}
+
+// Any key that a log ever had is enough; a key that was replaced is told so.
+func TestVerifyAcrossChangesOfTheKey(t *testing.T) {
+	dir, first := newLog(t)
+	next, _, err := ledger.GenerateKey(first.Origin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := ledger.Open(dir, ledger.Options{Key: first})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- log.Run(ctx) }()
+	if _, err := log.Rotate(ctx, next, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	ask := func(args ...string) (int, string) {
+		var out, errs bytes.Buffer
+		code := run(args, &out, &errs, false)
+		return code, out.String() + errs.String()
+	}
+	for _, k := range []ledger.Key{first, next} {
+		if code, said := ask("-key", k.Verifier(), dir); code != holds || !strings.Contains(said, "Entry 20 changed the key") {
+			t.Error(code, said)
+		}
+	}
+	last, _, err := ledger.GenerateKey(first.Origin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ledger.Replace(dir, ledger.Options{Key: last}, "lost"); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := ask("-key", first.Verifier(), dir); code != refuted || !strings.Contains(said, "break of trust") {
+		t.Error(code, said)
+	}
+	if code, said := ask("-key", first.Verifier(), "-key", last.Verifier(), dir); code != holds || !strings.Contains(said, "replaced the key") {
+		t.Error(code, said)
 	}
 }
