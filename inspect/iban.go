@@ -89,6 +89,15 @@ func (w *walk) named(t []byte, lo, hi, p int) int {
 				w.emit(BIC, i, end, weir.SureMatch, false, "words")
 				return end
 			}
+			b := i
+			for b < hi && wordByte(t[b]) {
+				b++
+			}
+			switch word, _ := compact(w.plain[:], t[i:b]); string(word) {
+			case "CODE", "IS", "NUMBER", "NO", "SWIFT", "BIC":
+			default:
+				return 0 // of another thing
+			}
 		}
 	}
 	return 0

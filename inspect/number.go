@@ -1,6 +1,10 @@
 package inspect
 
-import "github.com/getweir/weir"
+import (
+	"bytes"
+
+	"github.com/getweir/weir"
+)
 
 // A run is a run of digits, t[a:b], and what stands between it and the run before.
 type run struct {
@@ -363,6 +367,31 @@ func (w *walk) card(t []byte, lo, hi int, runs []run) int {
 	return 0
 }
 
+// column reports whether other groups of four digits stand on the line near the number
+// of n bytes at t[a], as in a table.
+func column(t []byte, lo, a, n int) bool {
+	const near = 32
+	before, after := t[min(a, max(lo, a-near)):a], t[a+n:min(len(t), a+n+near)]
+	before = before[bytes.LastIndexByte(before, '\n')+1:]
+	if i := bytes.IndexByte(after, '\n'); i >= 0 {
+		after = after[:i]
+	}
+	for _, v := range [...][]byte{before, after} {
+		k := 0
+		for i := 0; i <= len(v); i++ {
+			switch {
+			case i < len(v) && digit(v[i]):
+				k++
+			case k == 4 && (i == len(v) || !alnum(v[i])):
+				return true
+			default:
+				k = 0
+			}
+		}
+	}
+	return false
+}
+
 // cardConfidence weighs what the check cannot: one number in ten passes it, and
 // ids of the lengths of cards abound. Groups are how cards are written; a bare
 // number needs the commonest lengths or a context; a part of a path, or a parameter
@@ -375,7 +404,12 @@ func (w *walk) cardConfidence(t []byte, lo, a, digits, groups int) weir.Confiden
 		}
 	}
 	switch {
-	case context == mCard || groups > 2 || w.cards() || named(context).has(&inPAN):
+	case context == mCard || w.cards() || named(context).has(&inPAN):
+		return weir.SureMatch
+	case groups > 2:
+		if column(t, max(lo, w.last), a, digits+groups-1) {
+			return weir.LikelyMatch
+		}
 		return weir.SureMatch
 	case context == mOpaque || context == mID || context == mOrderID || context == mVersion || a > lo && (t[a-1] == '/' || t[a-1] == '='):
 		return weir.Unsure

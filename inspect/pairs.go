@@ -110,7 +110,7 @@ func (m meaning) personal() bool {
 func code(m meaning, v []byte) bool {
 	switch m {
 	case mName, mNameWeak, mNamePart, mHolder, mAddress, mStreet, mLine, mCity, mPostcode:
-		return bytes.ContainsAny(v, "()[]{}`$\\<>=|%")
+		return bytes.ContainsAny(v, "()[]{}`$\\<>=|%") || len(v) > 0 && v[0] == ','
 	}
 	return false
 }

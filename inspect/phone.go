@@ -96,7 +96,7 @@ func planned(at int, d []byte) numbering {
 // gives where to go on (ITU-T E.123 section 2: spaces, and a trunk prefix in
 // parentheses that is not dialled).
 func (w *walk) international(t []byte, lo, hi, p int) int {
-	if p > lo && p != w.last && (wordByte(t[p-1]) || t[p-1] == '+' || t[p-1] == '/' || t[p-1] == '=' && p-1 > lo && t[p-2] == '=') {
+	if p > lo && p != w.last && (wordByte(t[p-1]) || t[p-1] == '+' || t[p-1] == ']' || t[p-1] == '/' || t[p-1] == '=' && p-1 > lo && t[p-2] == '=') {
 		return p + 1
 	}
 	var buf [16]byte

@@ -108,7 +108,7 @@ func (w *walk) keyed(m meaning, v []byte, lo, hi int) bool {
 			w.wait(m, at)
 		}
 	case mStreet, mAddress:
-		if m == mStreet && lineValue(v) || addressValue(v) {
+		if m == mStreet && lineValue(v) && !hostValue(v) || addressValue(v) {
 			w.found(m)
 			w.report(Address, at, weir.SureMatch)
 		}
@@ -215,12 +215,27 @@ func nameValue(v []byte) bool {
 		all &= valueBytes[c]
 		any |= valueBytes[c]
 	}
-	return all&inName != 0 && any&letter != 0 && !digit(v[0])
+	return all&inName != 0 && any&letter != 0 && !digit(v[0]) && v[0] != '(' && v[0] != ')'
 }
 
 // lineValue reports whether v can be a line of an address.
 func lineValue(v []byte) bool {
 	return len(v) <= 256 && !blank(v) && bytes.IndexByte(v, '@') < 0 && !bytes.Contains(v, []byte("://"))
+}
+
+// hostValue reports whether v is an address of the network, with its port or without:
+// what is named addr may be.
+func hostValue(v []byte) bool {
+	marks := 0
+	for _, c := range v {
+		switch {
+		case c == '.' || c == ':':
+			marks++
+		case !hex(c) && c != '[' && c != ']' && c != '%' && c != '/':
+			return false
+		}
+	}
+	return marks >= 2
 }
 
 // addressValue reports whether v can be a whole postal address and not one of

@@ -556,7 +556,11 @@ func (w *walk) beside(t []byte, lo, a int) meaning {
 		if end < a && t[end] == '_' {
 			continue // not the last word of a name: call_start
 		}
-		switch m := w.said.of(t, i, end, sayWord); m {
+		m := w.said.of(t, i, end, sayWord)
+		if m == mPhone && (t[end] == '(' || i > 0 && (t[i-1] == '.' || t[i-1] == '_')) && looksSpoken(t[i:end]) {
+			continue // a call of a function
+		}
+		switch m {
 		case mNone:
 		case mSilent:
 			return mNone
@@ -599,6 +603,12 @@ const (
 	mSilent meaning = 254 + iota // nothing, and neither do the words before it
 	mHeld                        // mOpaque, unless the word before it turns it
 )
+
+// looksSpoken reports whether a word says what it says in sentences only: it is no key.
+func looksSpoken(word []byte) bool {
+	var buf [16]byte
+	return len(word) <= len(buf) && phrases[string(lower(buf[:0], word))] == mNone
+}
 
 // sayPhrase gives what several words beside a number say together, if that is
 // something.

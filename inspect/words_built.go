@@ -52,9 +52,9 @@ var builtWords = func() map[string]meaning {
 			"{prénoms,prenoms,vornamen,nachnamen,voornamen,roepnaam,geslachtsnaam,meisjesnaam,apelidos,cognomi,imiona,nombres,tilltalsnamn,mellannamn,mellomnavn,mellemnavn,fulde_navn,fullt_navn,fullständigt_namn,koko_nimi,nume_complet,numele,全名,フルネーム,漢字氏名,氏名カナ,フリガナ,ふりがな}"},
 		{mName, "{first,last,given,family,middle,maiden,birth,legal,full,second_last,nick}_{name,names} name_{first,last,given,family,middle,full,complete,legal} {complete,formatted}_name"},
 		// Places.
-		{mCity, "{city,town,village,suburb,municipality,settlement,borough,post_town,post_city,postal_city}_{name,} {municipalité,ayuntamiento,concelho,freguesia,gmina,tätort,stad,by,kommune,kunta,kaupunki,postitoimipaikka,oras,oraș,localitate,miejscowosc,lugar_de_residencia}"},
+		{mCity, "{city,town,village,suburb,municipality,settlement,borough,post_town,post_city,postal_city}_{name,} {municipalité,ayuntamiento,concelho,freguesia,gmina,tätort,stad,kommune,kunta,kaupunki,postitoimipaikka,oras,oraș,localitate,miejscowosc,lugar_de_residencia}"},
 		{mLine, "{state,province,region,county,district,subdivision,prefecture,canton,territory,administrative_area}_{name,code,level_1,level_2,} {department_code,uf,departamento,comunidad_autónoma,regione,région,canton,provincie,powiat,län,fylke,maakunta,județ,judet,prefecture,cp,oblast} {extended,additional,supplementary,second,secondary}_address {second,third}_{line,address_line} {apartment,flat,unit,floor,building,suite,apt}_{number,no,num,name,}"},
-		{mStreet, "{address,addr,street}_{line_,}{one,first} first_{line,address_line} {street,road,avenue}_{name,address,and_number,number,line} {thoroughfare,gata,gade,gate,katu,osoite,strada,avenida,adresa_strada,vejnavn}"},
+		{mStreet, "{address,addr,street}_{line_,}{one,first} first_{line,address_line} {street,road,avenue}_{name,address,and_number,number,line} {thoroughfare,gata,strada,avenida,vejnavn,gatunamn,gateadresse,gatuadress}"},
 		{mAddress, "{correspondence,permanent,current,residence,residential,registered,primary,ship_to,bill_to,deliver_to,invoice}_{address,addr} {residenza,domicile,morada,domicílio,osoite,adress,adressen,leveransadress,leveringsadresse,toimitusosoite,adresa,adresa_de_livrare,お届け先,送付先,現住所,거주지,자택,집주소}"},
 		{mPostcode, "{post,zip,postal}_{code,number,nr,no} {postal,zip_5,zip_plus_4,postnr,postinumero,postnummer,postcode_zip,irányítószám,psč}"},
 		// Of devices.
@@ -67,7 +67,7 @@ var builtWords = func() map[string]meaning {
 		{mLoyalty, "{loyalty,rewards,reward,bonus,bonus_points,club,member,membership,frequent_flyer,miles,advantage,fidelity,shopper}_{card_,program_,programme_,account_,}{number,no,num,nr,id,card,code} {loyalty,rewards,bonus,membership}_account clubcard"},
 		{mGiftCard, gift + "_{card_,}{number,no,num,nr,code,serial} {gift_card,giftcard,egift_card,e_gift_card,gift_voucher,gift_certificate,prepaid_card}"},
 		{mGiftPIN, "{gift_card,giftcard,egift_card,gift_voucher}_{pin,pin_code,cvv,cvc,security_code,scratch_code}"},
-		{mWish, "{wish,wished,wanted,favorite,favourite,favorites,favourites,saved,bookmarked,watch_later}_{list,lists,items,list_items,products} {gift,baby,wedding,bridal}_registry wishlist_{items,products} {my,}_list_items saved_for_later"},
+		{mWish, "{wish,wished,wanted,favorite,favourite,favorites,favourites,saved,bookmarked,watch_later}_{list,lists,items,list_items,products} {gift,baby,wedding,bridal}_registry wishlist_{items,products} saved_for_later"},
 		{mMessage, "{direct,private,dm,pm,chat,inbox,whisper,conversation,im}_{message,msg,text,body,content}_{text,body,content,} {private,direct}_chat"},
 		{mMessages, "{direct,private,chat,inbox,conversation}_{messages,msgs} {dm,chat,message,conversation}_{history,thread,log} dms"},
 		{mPayout, "{creator,seller,vendor,host,partner,affiliate,driver,}_{payout,payouts,disbursement,disbursements}"},
@@ -80,7 +80,7 @@ var builtWords = func() map[string]meaning {
 		{mExpiry, card + "_{expiry,expires,expiration,exp,expire,valid,validity}_{date,on,until,thru,through,to,month_year,} {expiry,expiration,expires,exp}_{of_card,date_of_card}"},
 		{mCard, card + "_{number,no,num,nr,pan} {cb,carte_bleue,pan_number_full}"},
 		// Telephones and the like, in words that come before or after others.
-		{mPhone, "{téléphonique,telefonico,telefónico,telefônico,telefoniczny,komórkowy,mobilfunk,móvil,cellular,cellphone,telefonszám,telefonní,puhelin,puhelinnumero,matkapuhelin,mobil,mobilnr,telefon_nr,fon,fone,puh,tlf,携帯,自宅電話,携帯電話番号,座机,移动电话,固定电话,휴대전화번호,집전화} {day,evening,night,daytime,emergency,home,work,office,main,direct,customer_service}_{number,telephone,tel} ship_to_{phone,tel}"},
+		{mPhone, "{téléphonique,telefonico,telefónico,telefônico,telefoniczny,komórkowy,mobilfunk,móvil,cellular,cellphone,telefonszám,telefonní,puhelin,puhelinnumero,matkapuhelin,mobil,mobilnr,telefon_nr,fon,fone,puh,tlf,携帯,自宅電話,携帯電話番号,座机,移动电话,固定电话,휴대전화번호,집전화} {day,evening,night,daytime,emergency,home,work,office}_{telephone,tel} {daytime,emergency,home,work,office}_number ship_to_{phone,tel}"},
 		{mGeo, "{user,customer,device,home,last,current,client,person,live,last_known,gps,geo,pickup,dropoff,delivery}_{location,position,point,coords,coordinates,latlng,latlon,lat_lng,lat_lon,lat_long}"},
 		{mLatitude, "{gps,geo,user,home,device,last,current,start,end,pickup,dropoff,position,location}_{lat,latitude}"},
 		{mLongitude, "{gps,geo,user,home,device,last,current,start,end,pickup,dropoff,position,location}_{lon,lng,long,longitude}"},
