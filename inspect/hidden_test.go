@@ -84,6 +84,7 @@ func TestHiddenIsBounded(t *testing.T) {
 func FuzzHidden(f *testing.F) {
 	f.Add("write to ada@example.com today")
 	f.Add("4242 4242 4242 4242, or +44 7700 900123")
+	f.Add("001000000 A000000")
 	f.Fuzz(func(t *testing.T, text string) {
 		in := inspector(t, Config{Unsure: true})
 		coded := base64.StdEncoding.EncodeToString([]byte(text))
@@ -107,7 +108,11 @@ func FuzzHidden(f *testing.F) {
 		if !long.MatchString(coded) || long.MatchString(text) {
 			return // nothing leads to it, or there is more in it
 		}
-		if got, want := classesOf(hidden), classesOf(plain); !slices.Equal(got, want) {
+		if holdsJSON([]byte(text)) {
+			return // hidden, it is read as JSON
+		}
+		// Of each class one has the place of the whole.
+		if got, want := slices.Compact(classesOf(hidden)), slices.Compact(classesOf(plain)); !slices.Equal(got, want) {
 			t.Fatalf("%q: %v in base64, %v as it is", text, got, want)
 		}
 	})

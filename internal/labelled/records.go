@@ -286,8 +286,59 @@ func (m *maker) message() *node {
 func (m *maker) catalogueEntry() *node {
 	pr, t := pick(m, m.cat.Products), pick(m, m.cat.Titles)
 	n := object("sku", pr.SKU, "name", decoy(nameClass, "product's name", pr.Name), "title", decoy(nameClass, "title", t.Name), "price", number(m.cents()), "gtin", decoy(cardClass, "GTIN", pr.GTIN), "stock", number(strconv.Itoa(pr.Stock)))
+	m.likenesses(n, 3)
 	m.noise(n, 4+m.IntN(8))
 	return n
+}
+
+// likenesses adds what has the form or the key of data and is nobody's: of shops, goods
+// and machines.
+func (m *maker) likenesses(n *node, k int) {
+	pairs := func(n int, sep string) string {
+		var all []string
+		for range n {
+			all = append(all, m.hexes(2))
+		}
+		return strings.Join(all, sep)
+	}
+	for range k {
+		var t trap
+		switch m.IntN(14) {
+		case 0:
+			t = trap{own(m, 1, []string{"store location", "branch location", "depot location", "venue location"}), decoy(gpsClass, "place of a shop", fmt.Sprintf("%d.%s7,-%d.%s3", 30+m.IntN(30), m.digits(5), m.IntN(90), m.digits(5))), false}
+		case 1:
+			t = trap{own(m, 1, []string{"key fingerprint", "certificate fingerprint", "host key"}), decoy(macClass, "fingerprint of a key", pairs(16, ":")), false}
+		case 2:
+			t = trap{own(m, 1, []string{"broadcast mac", "mac", "target mac"}), decoy(macClass, "address of everybody", "ff:ff:ff:ff:ff:ff"), false}
+		case 3:
+			t = trap{own(m, 1, []string{"device model", "device type", "device class"}), decoy(deviceClass, "model of a device", "SM-"+m.from(capitals, 1)+m.digits(3)+"B"), false}
+		case 4:
+			t = trap{own(m, 1, []string{"campaign id", "creative id", "placement id"}), decoy(adsClass, "identifier of an advertisement", m.uuid()), false}
+		case 5:
+			t = trap{own(m, 1, []string{"status", "phase", "stage"}), decoy(bicClass, "state in capitals", own(m, 0, words("ACTIVATE ARCHIVED ASSIGNED SHIPMENT"))), false}
+		case 6:
+			t = trap{own(m, 1, []string{"room", "gate", "area code", "http status"}), decoy(cvvClass, "number of three digits", m.from("123456789", 1)+m.digits(2)), false}
+		case 7:
+			t = trap{own(m, 1, []string{"best before", "issue", "edition"}), decoy(expiryClass, "month of a thing", fmt.Sprintf("%02d/%02d", 1+m.IntN(12), 27+m.IntN(6))), false}
+		case 8:
+			t = trap{own(m, 1, []string{"page token", "next page token", "continuation"}), decoy(tokenClass, "place in a list", m.from(base62, 24)), false}
+		case 9:
+			t = trap{own(m, 1, []string{"sort order", "order", "order by"}), decoy(orderClass, "order of a list", own(m, 0, words("asc desc newest price"))), false}
+		case 10:
+			t = trap{own(m, 1, []string{"title id", "content id", "video id"}), decoy(viewingClass, "title of the catalogue", "tt-"+m.digits(6)), false}
+		case 11:
+			t = trap{own(m, 1, []string{"page", "canonical url", "path"}), decoy(pagesClass, "page of everybody", "/shop/lamps"), false}
+		case 12:
+			t = trap{own(m, 1, []string{"saved search count", "searches", "query count"}), decoy(queryClass, "count of searches", m.digits(4)), true}
+		default:
+			t = trap{own(m, 1, []string{"payout currency", "payout schedule", "payout method"}), decoy(payoutClass, "how payouts are made", own(m, 0, words("weekly monthly EUR transfer"))), false}
+		}
+		if !n.has(t.key) {
+			v := runs(t.run)
+			v.bare = t.bare && t.run.text[0] != '0'
+			n.with(t.key, v)
+		}
+	}
 }
 
 // noise adds what looks personal and is not.
