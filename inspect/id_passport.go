@@ -9,9 +9,9 @@ var passport = rule{
 	about:   "a machine-readable zone of a passport, visa or identity card, checked; or a passport's number by key",
 	source:  "ICAO Doc 9303 parts 3 to 7 (check digits 7 3 1)",
 	keys:    "passport passport_number passport_no passport_num passportnumber passportno pasaporte numero_pasaporte numero_de_pasaporte passeport numero_passeport numéro_passeport numero_de_passeport reisepass reisepassnummer passnummer passaporto numero_passaporto passaporte paspoort paspoortnummer paszport numer_paszportu パスポート パスポート番号 旅券番号 护照 护照号 护照号码 여권번호",
-	forms:   "Adddddddd|AAddddddd|AAdddddd|Addddddd|Adddddd|ddddddddd|dddddddd|NNNNNNNNN",
-	valid:   []string{"L01X00T47", "C01234567", "533401234", "AB1234567"},
-	invalid: []string{"PASSPORT1", "12345", "ABCDEFGHI", "AB12345678901"},
+	forms:   "Adddddddd|AAddddddd|AAdddddd|Addddddd|Adddddd|ddddddddd|dddddddd|NNNNNNNNN|NNNNNNNNNd|NNNNNNNNNdA",
+	valid:   []string{"L01X00T47", "C01234567", "533401234", "AB1234567", "C01X00T478", "C01X00T478D"},
+	invalid: []string{"PASSPORT1", "12345", "ABCDEFGHI", "AB12345678901", "C01X00T470"},
 	check: func(v []byte) proof {
 		n := 0
 		for _, c := range v {
@@ -19,7 +19,14 @@ var passport = rule{
 				n++
 			}
 		}
-		if len(v) < 6 || len(v) > 10 || n < 4 || uniform(v) {
+		// Germany's are printed with their check digit, and with a D behind it.
+		if len(v) == 11 && v[10] == 'D' {
+			v = v[:10]
+		}
+		if len(v) == 10 && mrz(v[:9], v[9]) {
+			return plausible
+		}
+		if len(v) < 6 || len(v) > 9 || n < 4 || uniform(v) {
 			return refuted
 		}
 		return plausible
