@@ -128,6 +128,25 @@ func classesOf(r Report) (all []weir.Class) {
 	return all
 }
 
+// TestElements reads the names of elements of XML as keys.
+func TestElements(t *testing.T) {
+	in := inspector(t, Config{})
+	body := `<?xml version="1.0"?><c:customers><c:customer id="7"><c:name>Jo Example</c:name><firstName>Jo</firstName><birthDate>1990-02-28</birthDate></c:customer>` +
+		`<product><name>Lamp</name></product><employee><name>Bo Example</name></employee></c:customers>`
+	var r Report
+	if err := in.Inspect(&r, &weir.Segment{Syntax: weir.HTML, Body: []byte(body), Record: true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range r.Findings {
+		got = append(got, string(f.Class)+" "+body[f.Start:f.End])
+	}
+	want := []string{"person.name Jo Example", "person.name Jo", "person.birth_date 1990-02-28", "person.name Bo Example"}
+	if !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
 // TestTextAmongJSON refuses what would else pass unread.
 func TestTextAmongJSON(t *testing.T) {
 	in := inspector(t, Config{})

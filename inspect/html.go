@@ -142,6 +142,12 @@ func (p *page) open(i int) int {
 	}
 	p.tag = mNone
 	i = p.attributes(i)
+	if m := p.element(tag); m == mPerson || m == mHolder {
+		p.group()
+		p.frames[0].parent = mPerson
+	} else if p.tag == mNone && m.asks() {
+		p.tag = m
+	}
 	for _, raw := range []string{"script", "style"} {
 		if is(tag, raw) {
 			end := p.rawEnd(i, raw)
@@ -154,6 +160,27 @@ func (p *page) open(i int) int {
 		}
 	}
 	return i
+}
+
+// element gives what the name of an element says that HTML does not have: in XML, and
+// in elements of one's own, it is the key of what it holds.
+func (p *page) element(tag []byte) meaning {
+	if i := bytes.LastIndexByte(tag, ':'); i >= 0 {
+		tag = tag[i+1:]
+	}
+	var buf [16]byte
+	if len(tag) <= len(buf) && elements[string(lower(buf[:0], tag))] {
+		return mNone
+	}
+	return p.keys.of(tag, 0, len(tag), means)
+}
+
+// elements are those of HTML (WHATWG HTML, index of elements) whose names are keys, too.
+var elements = map[string]bool{
+	"address": true, "title": true, "time": true, "data": true, "label": true, "code": true, "map": true, "link": true, "track": true, "source": true, "video": true, "object": true,
+	"param": true, "section": true, "summary": true, "details": true, "body": true, "main": true, "header": true, "footer": true, "a": true, "b": true, "i": true, "p": true, "q": true, "s": true, "u": true,
+	"li": true, "td": true, "th": true, "tr": true, "dt": true, "dd": true, "dl": true, "ol": true, "ul": true, "br": true, "hr": true, "em": true, "span": true, "div": true, "form": true, "input": true, "output": true,
+	"base": true, "meta": true, "mark": true, "cite": true, "abbr": true, "area": true, "audio": true, "search": true, "menu": true, "nav": true, "var": true, "kbd": true, "pre": true, "sub": true, "sup": true,
 }
 
 // attributes reads the attributes from t[i] on, and gives the end of the tag.
@@ -333,6 +360,10 @@ func (p *page) close(tag []byte) {
 		clear(p.columns[:])
 	}
 	p.tag = mNone
+	if m := p.element(tag); m == mPerson || m == mHolder {
+		p.group()
+		p.frames[0].parent = mNone
+	}
 }
 
 // endRow reports the shape that the cells of a row make up.
