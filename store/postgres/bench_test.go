@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -57,6 +58,16 @@ func BenchmarkAcknowledgement(b *testing.B) {
 			}
 			median := func(v []float64) float64 { slices.Sort(v); return v[len(v)/2] }
 			alone, with := median(rates[0]), median(rates[1])
+			entries := logs[1].Status().Entries
+			err := server.Rows(database(d.config(b, "one").URL), `SELECT pg_total_relation_size('weir.ledger_batches')`, func(line string) {
+				if n, err := strconv.ParseInt(line, 10, 64); err == nil {
+					b.ReportMetric(float64(n)/float64(entries), "store-bytes/entry")
+				}
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(logs[1].Status().Bytes)/float64(entries), "disk-bytes/entry")
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(alone, "alone/s")
 			b.ReportMetric(with, "acknowledged/s")
