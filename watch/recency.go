@@ -49,3 +49,11 @@ func (r *recency[K, V]) each(fn func(K, V)) {
 		fn(k.key, k.value)
 	}
 }
+
+// eachOldest visits all, the least recently used first.
+func (r *recency[K, V]) eachOldest(fn func(K, V)) {
+	for at := r.order.Back(); at != nil; at = at.Prev() {
+		k := at.Value.(*kept[K, V])
+		fn(k.key, k.value)
+	}
+}

@@ -9,8 +9,8 @@
 // It guarantees that the same entries give the same alerts (law 7): the detector
 // has no clock but the entries' own times, and its state is bounded. And it
 // guarantees that one cause is alerted once, across restarts: on start it reads
-// the ledger from the beginning, takes back whatever it finds already written,
-// and appends only what is missing.
+// the ledger from where it last kept all that it knew, or from the beginning,
+// takes back whatever it finds already written, and appends only what is missing.
 //
 // It does not decide what may pass, it reads no personal value (an entry has
 // none), and it tells nobody outside the ledger: sending alerts on is the work of
@@ -54,6 +54,9 @@ type Ledger interface {
 type Config struct {
 	Rules policy.WatchRules // the zero value: alert on spent budgets, hold nobody
 	Log   Ledger
+	// Cursors keep what it knows from start to start; nil: each start reads the
+	// ledger from the beginning.
+	Cursors Cursors
 	// Logger gets a line for each alert, with the rule, the fingerprint of the credential and
 	// nothing else. nil: none.
 	Logger *slog.Logger
@@ -76,8 +79,16 @@ type Alert struct {
 // A Watch follows one ledger. Its methods may be called at any time from any
 // goroutine; Run is called once.
 type Watch struct {
-	log    Ledger
-	logger *slog.Logger
+	log     Ledger
+	logger  *slog.Logger
+	cursors Cursors // nil: none
+
+	// Run's own.
+	kept        int64     // the place of the last snapshot
+	keptAt      time.Time // when that was
+	keepEntries int64
+	keepPause   time.Duration
+	newest      time.Time // of the entries read
 
 	mu     sync.Mutex // guards what follows
 	detect *detector
@@ -86,7 +97,10 @@ type Watch struct {
 
 // New gives a Watch that does nothing until Run.
 func New(c Config) *Watch {
-	w := &Watch{log: c.Log, logger: c.Logger, detect: newDetector(c.Rules, c.Node)}
+	w := &Watch{
+		log: c.Log, logger: c.Logger, cursors: c.Cursors, keepEntries: keepEntries, keepPause: keepPause,
+		detect: newDetector(c.Rules, c.Node),
+	}
 	if w.logger == nil {
 		w.logger = slog.New(slog.DiscardHandler)
 	}
@@ -112,42 +126,20 @@ func (w *Watch) Alerts() []Alert {
 	return all
 }
 
-// Run reads the ledger from its beginning, writes the alerts and holds that an
-// interrupted run left out, and then follows until ctx ends, which is no error.
+// Run reads the ledger from its last snapshot, or its beginning, writes the alerts
+// and holds that an interrupted run left out, and then follows until ctx ends,
+// which is no error.
 // It returns early only when the ledger can be neither read nor written.
 func (w *Watch) Run(ctx context.Context) error {
-	var (
-		next    int64
-		newest  time.Time
-		missing missing
-	)
-	err := w.log.Replay(0, func(index int64, e *ledger.Entry) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		next = index + 1
-		if e.Time.After(newest) {
-			newest = e.Time
-		}
-		missing.strike(e)
-		missing.add(w.observe(index, e))
-		return nil
-	})
+	var missing missing
+	next, err := w.catchUp(ctx, &missing)
 	switch {
 	case ctx.Err() != nil:
 		return nil
 	case err != nil:
-		return fmt.Errorf("replay the ledger: %w", err)
-	}
-	if err := w.send(ctx, missing.since(newest.Add(-lookback), newest)); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
 		return err
 	}
-	err = w.log.Follow(ctx, next, func(index int64, e *ledger.Entry) error {
-		return w.send(ctx, w.observe(index, e))
-	})
+	err = w.log.Follow(ctx, next, func(index int64, e *ledger.Entry) error { return w.step(ctx, index, e, &missing) })
 	switch {
 	case ctx.Err() != nil:
 		return nil
@@ -157,10 +149,46 @@ func (w *Watch) Run(ctx context.Context) error {
 	return nil
 }
 
+// catchUp reads what is on the ledger, from the snapshot on, and sends what is
+// missing of it.
+func (w *Watch) catchUp(ctx context.Context, m *missing) (next int64, err error) {
+	next = w.resume(m)
+	w.kept = next
+	err = w.log.Replay(next, func(index int64, e *ledger.Entry) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		next = index + 1
+		m.strike(e)
+		m.add(w.observe(index, e))
+		return nil
+	})
+	if err != nil {
+		return next, fmt.Errorf("replay the ledger: %w", err)
+	}
+	m.entries = m.since(w.newest.Add(-lookback), w.newest)
+	return next, w.send(ctx, m.entries)
+}
+
+// step takes in an entry that was just recorded.
+func (w *Watch) step(ctx context.Context, index int64, e *ledger.Entry, m *missing) error {
+	m.strike(e)
+	raised := w.observe(index, e)
+	m.add(raised)
+	if err := w.send(ctx, raised); err != nil {
+		return err
+	}
+	w.keep(index+1, m)
+	return nil
+}
+
 // observe feeds one entry to the detector and gives what it calls for.
 func (w *Watch) observe(index int64, e *ledger.Entry) []*ledger.Entry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if e.Time.After(w.newest) {
+		w.newest = e.Time
+	}
 	w.remember(index, e)
 	return w.detect.observe(e)
 }

@@ -231,6 +231,140 @@ func TestRestartsAlertOnce(t *testing.T) {
 	})
 }
 
+// notes are Cursors in memory that sometimes find nothing signed.
+type notes struct {
+	t       *rapid.T
+	next    int64
+	state   []byte
+	resumed int
+}
+
+func (n *notes) Keep(_ string, next int64, state []byte) error {
+	if rapid.IntRange(0, 3).Draw(n.t, "unsigned") == 0 {
+		return ledger.ErrUnproven
+	}
+	n.next, n.state = next, slices.Clone(state)
+	return nil
+}
+
+func (n *notes) Resume(string) (int64, []byte, error) {
+	if n.next > 0 {
+		n.resumed++
+	}
+	return n.next, n.state, nil
+}
+
+// TestRestartsGoOnFromASnapshot is TestRestartsAlertOnce with a watch that keeps
+// what it knows: in the end the ledger has each alert once, the same ones, and no
+// start has read what came before the snapshot.
+func TestRestartsGoOnFromASnapshot(t *testing.T) {
+	resumed := 0
+	rapid.Check(t, func(t *rapid.T) {
+		entries := history(t)
+		want := raisedBy(detect(rules, entries...))
+		m := newMemory()
+		kept := &notes{t: t}
+		defer func() { resumed += kept.resumed }()
+		begin := func() *Watch {
+			w := New(Config{Rules: rules, Log: m, Node: "a", Cursors: kept})
+			w.keepEntries, w.keepPause = int64(rapid.IntRange(1, 9).Draw(t, "every")), 0
+			return w
+		}
+		w, own, next := begin(), &missing{}, int64(0)
+		follow := func() {
+			for ; next < int64(len(m.all())); next++ {
+				if err := w.step(context.Background(), next, m.all()[next], own); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, e := range entries {
+			m.append(e)
+			n := len(m.all())
+			follow()
+			if rapid.IntRange(0, 9).Draw(t, "crash") > 0 {
+				continue
+			}
+			// It dies having written any part of what it raised.
+			raised := len(m.all()) - n
+			m.mu.Lock()
+			m.entries = m.entries[:n+rapid.IntRange(0, raised).Draw(t, "written")]
+			m.mu.Unlock()
+			if kept.next > int64(len(m.all())) {
+				kept.next, kept.state = 0, nil // what is not durable is not signed either
+			}
+			w, own = begin(), &missing{}
+			before := w.log.(*memory)
+			first := &firstRead{memory: before}
+			w.log = first
+			from := kept.next
+			next = int64(len(m.all()))
+			replayInto(t, w, own)
+			if first.from != from {
+				t.Fatalf("it read from %d, and its snapshot is at %d", first.from, from)
+			}
+			w.log = before
+			follow()
+		}
+		var got []*ledger.Entry
+		for _, e := range m.all() {
+			if e.Rule != "" && e.Kind != ledger.Denied {
+				got = append(got, e)
+			}
+		}
+		if have := raisedBy(got); !slices.Equal(have, want) {
+			t.Fatalf("the ledger has\n  %s\nwant\n  %s", strings.Join(have, "\n  "), strings.Join(want, "\n  "))
+		}
+	})
+	if resumed == 0 {
+		t.Error("no start found a snapshot: the test has lost its subject")
+	}
+}
+
+// firstRead notes where a replay begins.
+type firstRead struct {
+	*memory
+	from int64
+}
+
+func (f *firstRead) Replay(from int64, fn func(int64, *ledger.Entry) error) error {
+	f.from = from
+	return f.memory.Replay(from, fn)
+}
+
+// replayInto has w catch up, as Run does.
+func replayInto(t rapid.TB, w *Watch, m *missing) {
+	if _, err := w.catchUp(context.Background(), m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A snapshot of a ledger that is another, or that cannot be read, costs a reading
+// from the beginning and nothing else.
+func TestASnapshotThatCannotBeUsed(t *testing.T) {
+	for name, c := range map[string]Cursors{
+		"of another ledger": broken{err: ledger.ErrCursor},
+		"of another form":   broken{next: 1, state: []byte("{}")},
+		"torn":              broken{next: 1, state: []byte(`{"Version":1,"Spent":[`)},
+	} {
+		m := newMemory(spent(0, "k1", "ann", "credential:k1"), spent(time.Second, "k1", "ann", "credential:k1"))
+		w := New(Config{Rules: rules, Log: m, Node: "a", Cursors: c})
+		replay(t, w)
+		if n := len(m.all()); n != 4 {
+			t.Errorf("%s: the ledger has %d entries, want the alert and the hold", name, n)
+		}
+	}
+}
+
+type broken struct {
+	next  int64
+	state []byte
+	err   error
+}
+
+func (b broken) Resume(string) (int64, []byte, error) { return b.next, b.state, b.err }
+func (b broken) Keep(string, int64, []byte) error     { return b.err }
+
 // raisedBy names alerts and holds by their causes, which no restart changes,
 // rather than by when they were written.
 func raisedBy(entries []*ledger.Entry) (lines []string) {

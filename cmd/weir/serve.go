@@ -129,7 +129,7 @@ func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logg
 			Store: s.state.index, Log: index.Log{Tree: s.state.ledger.Tree()}, Follow: s.state.ledger.Follow, Logger: log,
 		})
 	}
-	s.watch = watch.New(watch.Config{Rules: rules.Watch(), Log: s.state.ledger, Logger: log, Node: cfg.Node})
+	s.watch = watch.New(watch.Config{Rules: rules.Watch(), Log: s.state.ledger, Cursors: s.state.ledger, Logger: log, Node: cfg.Node})
 	door, err := inbound.New(inbound.Config{
 		Upstream: upstream, Guard: s.guard, Auth: s.auth, Log: log, MaxSegment: cfg.Limits.Segment,
 	})

@@ -45,8 +45,8 @@ var indexFile = kind{
 	applicationID: 0x77656978, // "weix"
 	// Pages of the index are a few kilobytes long: larger ones of the file keep
 	// each in one piece.
-	first:   []string{"page_size(16384)"},
-	pragmas: []string{"synchronous(NORMAL)", "cache_size(-32768)"},
+	pageSize: 16384,
+	pragmas:  []string{"synchronous(NORMAL)", "cache_size(-32768)"},
 	steps: []string{
 		`CREATE TABLE head (
 			one  INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),

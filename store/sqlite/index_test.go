@@ -1,8 +1,10 @@
 package sqlite_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -43,6 +45,10 @@ func TestFilesAreNotMixedUp(t *testing.T) {
 	}
 	if err := errors.Join(s.Close(), x.Close()); err != nil {
 		t.Fatal(err)
+	}
+	// Bytes 16 and 17 of a database are the size of its pages (sqlite.org/fileformat2.html).
+	if b, err := os.ReadFile(pages); err != nil || binary.BigEndian.Uint16(b[16:]) != 16384 {
+		t.Errorf("the index has pages of %d bytes: %v", binary.BigEndian.Uint16(b[16:]), err)
 	}
 	if _, err := sqlite.OpenIndex(subjects); !errors.Is(err, sqlite.ErrForeign) {
 		t.Error(err)

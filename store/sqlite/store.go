@@ -37,7 +37,7 @@ var ErrForeign = errors.New("not a database of this version of weir")
 // A kind is what a file can be.
 type kind struct {
 	applicationID int      // marks the file (PRAGMA application_id)
-	first         []string // pragmas that come before all others: they make the file what it is
+	pageSize      int      // of the file; 0: SQLite's own choice
 	pragmas       []string // beside those of every file
 	steps         []string // migrations; one that was released is never changed
 }
@@ -63,6 +63,9 @@ func create(path string, k *kind) (*Store, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("create store: %w", err)
 	}
+	if err := k.size(path); err != nil {
+		return nil, fmt.Errorf("create store: %w", err)
+	}
 	s, err := open(path, k)
 	if err != nil {
 		return nil, fmt.Errorf("create store: %w", err)
@@ -77,6 +80,27 @@ func create(path string, k *kind) (*Store, error) {
 		return nil, fmt.Errorf("create store: %w", err)
 	}
 	return s, nil
+}
+
+// size gives an empty file the size of its pages, which has to be done before the
+// file is in WAL mode. It is as empty afterwards.
+func (k *kind) size(path string) error {
+	if k.pageSize == 0 {
+		return nil
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: abs}).String())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	// PRAGMAs take no parameters; the number is ours.
+	_, err = db.Exec(fmt.Sprintf(`PRAGMA page_size = %d; CREATE TABLE begun (one INTEGER); DROP TABLE begun`, k.pageSize))
+	return err
 }
 
 // Open opens the database at path and brings its schema up to date. It fails
@@ -105,7 +129,7 @@ func open(path string, k *kind) (*Store, error) {
 		return nil, err
 	}
 	dsn := func(more ...string) string {
-		q := url.Values{"_pragma": slices.Concat(k.first, []string{"busy_timeout(10000)", "journal_mode(WAL)"}, k.pragmas, more)}
+		q := url.Values{"_pragma": slices.Concat([]string{"busy_timeout(10000)", "journal_mode(WAL)"}, k.pragmas, more)}
 		if len(more) == 0 {
 			q.Set("_txlock", "immediate")
 		}
