@@ -19,6 +19,7 @@ import (
 
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/inspect"
+	"github.com/getweir/weir/internal/cputime"
 	"github.com/getweir/weir/internal/cut"
 )
 
@@ -69,14 +70,14 @@ func (c *benchInspectCommand) measure(in *inspect.Inspector, name string, size i
 	unread, best := 0, time.Duration(0)
 	pass := func() error {
 		unread = 0
-		start := threadTime()
+		start := cputime.Thread()
 		for i := range segments {
 			if err := in.Inspect(&r, &segments[i], nil); err != nil {
 				return err
 			}
 			unread += r.Unread
 		}
-		if took := threadTime() - start; best == 0 || took < best {
+		if took := cputime.Thread() - start; best == 0 || took < best {
 			best = took
 		}
 		return nil
