@@ -242,7 +242,8 @@ func (w *walk) coded(t []byte, lo, hi, p int) int {
 		end++
 	}
 	// A path, or a name before a dash, may come before it.
-	for !printable(t, a, b) {
+	says := opening(t[a:b])
+	for says == sayNothing {
 		next := a
 		for next < p && t[next] != '/' && t[next] != '-' && t[next] != '_' && t[next] != '+' {
 			next++
@@ -251,15 +252,19 @@ func (w *walk) coded(t []byte, lo, hi, p int) int {
 			return 0
 		}
 		a = next + 1
+		says = opening(t[a:b])
 	}
 	if b-a > codedMax {
 		w.r.Unread += b - a
 		return end
 	}
-	if !begunText(t[a : a+codedMin]) {
+	if says == sayBytes {
 		return 0
 	}
 	w.decode(t[a:b], a)
+	if !w.in.close && isGlobalID(w.buf) {
+		return end
+	}
 	if !utf8.Valid(w.buf) {
 		return 0
 	}
@@ -369,42 +374,75 @@ func quartet(v []byte) uint32 {
 	return uint32(sextets[v[0]])<<18 | uint32(sextets[v[1]])<<12 | uint32(sextets[v[2]])<<6 | uint32(sextets[v[3]])
 }
 
-// begunText reports whether the base64 v, a multiple of four characters, can be the
-// beginning of text in UTF-8: most of what is hexadecimal cannot.
-func begunText(v []byte) bool {
+// What the first characters of something in the alphabet of base64 stand for.
+const (
+	sayNothing = iota // less than printable text is
+	sayBytes          // bytes that are no UTF-8
+	sayText           // the beginning of a text
+)
+
+// opening tells what the base64 v may be by its first codedMin characters: what is drawn
+// at random does not get far, and most of what is hexadecimal is no UTF-8.
+func opening(v []byte) int {
+	if len(v) < codedMin {
+		return sayNothing
+	}
 	var buf [codedMin / 4 * 3]byte
-	n, high := 0, uint32(0)
-	for ; len(v) > 0; v = v[4:] {
-		q := quartet(v)
+	high := uint32(0)
+	for i, n := 0, 0; i < codedMin; i, n = i+4, n+3 {
+		q := quartet(v[i : i+4 : i+4])
 		buf[n], buf[n+1], buf[n+2] = byte(q>>16), byte(q>>8), byte(q)
-		n, high = n+3, high|q&0x808080
+		if unfit[buf[n]] || unfit[buf[n+1]] || unfit[buf[n+2]] {
+			return sayNothing
+		}
+		high |= q & 0x808080
 	}
 	if high == 0 {
-		return true
+		return sayText
 	}
 	for i := 0; i < len(buf); {
 		r, n := utf8.DecodeRune(buf[i:])
 		if r == utf8.RuneError && n == 1 {
-			return !utf8.FullRune(buf[i:])
+			if utf8.FullRune(buf[i:]) {
+				return sayBytes
+			}
+			break
 		}
 		i += n
 	}
-	return true
+	return sayText
 }
 
-// printable reports whether the first characters of the base64 t[a:b] stand for
-// printable text: what is drawn at random does not get far.
-func printable(t []byte, a, b int) bool {
-	if b-a < codedMin {
+// unfit are the bytes that no printable text has.
+var unfit = func() (t [256]bool) {
+	for c := range byte(' ') {
+		t[c] = c != '\n' && c != '\t' && c != '\r'
+	}
+	t[0x7f] = true
+	return t
+}()
+
+// isGlobalID reports whether v, which was written in base64, is what many interfaces name
+// their objects by (GraphQL Global Object Identification; GitHub's node ids): a kind of
+// object and the object's number, as in 04:User583231. Of those nothing can be found as
+// long as no country was chosen: the digits have a word before them without a space, a
+// word with small letters.
+func isGlobalID(v []byte) bool {
+	i := 0
+	for i < len(v) && i < 4 && digit(v[i]) {
+		i++
+	}
+	if i == 0 || i == 4 || i+4 > len(v) || v[i] != ':' || v[i+1]-'A' >= 26 || v[i+2]-'a' >= 26 {
 		return false
 	}
-	for i := a; i < a+codedMin; i += 4 {
-		q := quartet(t[i:])
-		for _, c := range [3]byte{byte(q >> 16), byte(q >> 8), byte(q)} {
-			if c < ' ' && c != '\n' && c != '\t' && c != '\r' || c == 0x7f {
-				return false
-			}
-		}
+	word := v[i+1:]
+	n := 0
+	for n < len(word) && alpha(word[n]) {
+		n++
 	}
-	return true
+	if n < 4 || n == len(word) || !digits(word[n:]) {
+		return false
+	}
+	// It may be base64 in its turn.
+	return len(word) < codedMin || opening(word) != sayText
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/getweir/weir"
+	"pgregory.net/rapid"
 )
 
 func wideText(s string, little bool) []byte {
@@ -65,6 +66,27 @@ func TestHidden(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}
+}
+
+// TestGlobalIDs: what is passed as an object's global id has nothing in it.
+func TestGlobalIDs(t *testing.T) {
+	for v, want := range map[string]bool{"04:User583231": true, "011:PullRequest279147437": true, "010:Repository1": true,
+		"User583231": false, "04:user583231": false, "04:User": false, "04:User 583231": false, "0004:User583231": false, "04:IP192.0.2.7": false, "04:AKIA0042": false} {
+		if isGlobalID([]byte(v)) != want {
+			t.Errorf("%s: %v", v, !want)
+		}
+	}
+	in := inspector(t, Config{})
+	rapid.Check(t, func(t *rapid.T) {
+		v := rapid.StringMatching(`[0-9]{1,3}:[A-Z][a-z][A-Za-z]{2,14}([0-9]{1,20}|4242424242424242)`).Draw(t, "id")
+		if !isGlobalID([]byte(v)) {
+			t.Skip("of another form")
+		}
+		var r Report
+		if err := in.Inspect(&r, &weir.Segment{Syntax: weir.Text, Body: []byte(v)}, nil); err != nil || len(r.Findings) > 0 {
+			t.Fatalf("%s: %v %v", v, r.Findings, err)
+		}
+	})
 }
 
 // TestHiddenIsBounded reads base64 that is longer than is undone, and says so.
