@@ -209,13 +209,32 @@ const urlReach = 512
 // urlAt looks at the URL in which the @ or ? at t[p] stands, and gives where to go
 // on, 0 where there is nothing of a secret in it.
 func (w *walk) urlAt(t []byte, lo, hi, p int) int {
+	path, query := false, false // begin before p
 	for i, floor := p-1, max(lo, w.last, p-urlReach); i-2 >= floor; i-- {
-		if c := t[i]; urlEnd[c] || t[p] == '@' && c == '@' {
+		switch c := t[i]; {
+		case urlEnd[c] || t[p] == '@' && c == '@':
 			return 0
-		}
-		if t[i] == '/' && t[i-1] == '/' && t[i-2] == ':' {
+		case c == '?':
+			query = true
+		case c != '/':
+		case t[i-1] == '/' && t[i-2] == ':':
+			if t[p] == '@' && path && !query && !hasQuery(t[p:hi]) {
+				return 0 // no user, and nothing that is signed
+			}
 			return w.url(t, lo, hi, i-2, i+1)
+		default:
+			path = true
 		}
 	}
 	return 0
+}
+
+// hasQuery reports whether the URL in which t begins has a query from there on.
+func hasQuery(t []byte) bool {
+	for _, c := range t {
+		if c == '?' || urlEnd[c] {
+			return c == '?'
+		}
+	}
+	return false
 }
