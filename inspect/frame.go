@@ -65,6 +65,14 @@ var containers = [...]struct {
 	class weir.Class
 }{{mHistory, Viewing}, {mPages, Browsing}, {mQueries, Searches}, {mWish, WishList}, {mMessages, DirectMessage}, {mHousehold, HouseholdProfile}}
 
+// container gives for each meaning its place among containers, from 1 on; 0: it has none.
+var container = func() (t [256]uint8) {
+	for i, c := range containers {
+		t[c.m] = uint8(i + 1)
+	}
+	return t
+}()
+
 // shaped are the keys of which an object that has a shape has one.
 var shaped = of(mWatched, mProgress, mVisited, mSearched, mOrderID)
 
@@ -99,13 +107,11 @@ func (f *frame) shape() (class weir.Class, of meaning) {
 func (w *walk) tree(t []byte, f *frame, end int) {
 	class := weir.Class("")
 	object := int(f.object)
-	for _, c := range containers {
-		if f.parent == c.m && !f.inside.has(c.m) && !w.within(c.m) {
-			class = c.class
-			// It belongs to whom it hangs on.
-			if on := w.frames[len(w.frames)-1]; on.kind != rootFrame {
-				object = int(on.object)
-			}
+	if i := container[f.parent]; i > 0 && !f.inside.has(f.parent) && !w.within(f.parent) {
+		class = containers[i-1].class
+		// It belongs to whom it hangs on.
+		if on := &w.frames[len(w.frames)-1]; on.kind != rootFrame {
+			object = int(on.object)
 		}
 	}
 	if class == "" && f.kind == objectFrame {

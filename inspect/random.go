@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"math"
+	"math/bits"
 	"strings"
 )
 
@@ -16,10 +17,12 @@ func spread(v []byte) bool {
 		return false
 	}
 	var count [256]uint16
+	var there [4]uint64 // the bytes that v has, as bits
 	distinct, steps := 0, 0
 	for i, c := range v {
 		if count[c] == 0 {
 			distinct++
+			there[c>>6] |= 1 << (c & 63)
 		}
 		if count[c] < math.MaxUint16 {
 			count[c]++
@@ -28,7 +31,7 @@ func spread(v []byte) bool {
 			steps++
 		}
 	}
-	return distinct >= min(n/2, 8) && steps*2 <= n && entropy(&count, n) >= min(2.8, 0.7*math.Log2(float64(n)))
+	return distinct >= min(n/2, 8) && steps*2 <= n && entropy(&count, &there, n) >= min(2.8, 0.7*math.Log2(float64(n)))
 }
 
 // wordy reports whether v is made of words: two thirds of the pairs of letters in
@@ -50,16 +53,16 @@ func wordy(v []byte) bool {
 	return pairs >= 12 && common*100 > pairs*62 && pairs*2 > len(v) && digits*6 < len(v)
 }
 
-// entropy gives the bits a byte that the counts of n bytes have (C. E. Shannon, A
-// Mathematical Theory of Communication, section 6).
-func entropy(count *[256]uint16, n int) (bits float64) {
-	for _, k := range count {
-		if k > 0 {
-			p := float64(k) / float64(n)
-			bits -= p * math.Log2(p)
+// entropy gives the bits a byte that the counts of n bytes have, of which there says which
+// are not zero (C. E. Shannon, A Mathematical Theory of Communication, section 6).
+func entropy(count *[256]uint16, there *[4]uint64, n int) (entropy float64) {
+	for i, set := range there {
+		for ; set != 0; set &= set - 1 {
+			p := float64(count[64*i+bits.TrailingZeros64(set)]) / float64(n)
+			entropy -= p * math.Log2(p)
 		}
 	}
-	return bits
+	return entropy
 }
 
 // pairSet is a set of pairs of letters, without case.
