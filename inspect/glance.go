@@ -90,8 +90,16 @@ func (w *walk) dull(t []byte, lo, hi, p int) int {
 	}
 	letters := letter0>>(glanced-back)|(alnum1&^digit1)<<(glanced-on) != 0
 	if letters || upper0<<back>>(glanced-capitalReach)|g.upper[1]>>on<<(glanced-capitalReach) != 0 {
-		if mayBeLettered(b, [2]uint64{digit0, digit1}, [2]uint64{alnum0, alnum1}, glanced-back, glanced+on, glanced-(p-max(lo, w.last))) {
+		from, to, floor := glanced-back, glanced+on, glanced-(p-max(lo, w.last))
+		switch mayBeLettered(b, [2]uint64{digit0, digit1}, [2]uint64{alnum0, alnum1}, from, to, floor) {
+		case fitsFurther:
 			return 0
+		case fitsNearest:
+			// With small letters, as in the name of an account, it is something only if a
+			// word says so.
+			if !letters || !hasSmall(b[from:to]) || w.told(&voices, b, max(lo, w.last), p, back) {
+				return 0
+			}
 		}
 	}
 	if letters {
@@ -120,16 +128,23 @@ func (w *walk) dull(t []byte, lo, hi, p int) int {
 	return end
 }
 
-// mayBeLettered reports whether lettered or zone may find something around b[from:to],
+// What is written as a number of a rule is.
+const (
+	fitsNot     = iota
+	fitsNearest // the letters and digits themselves, and nothing else
+	fitsFurther // something that begins before them, maybe
+)
+
+// mayBeLettered tells whether lettered or zone may find something around b[from:to],
 // letters and digits: there is something from floor on that is written as a number of
 // a rule is.
-func mayBeLettered(b *surroundings, digit, alnum [2]uint64, from, to, floor int) bool {
+func mayBeLettered(b *surroundings, digit, alnum [2]uint64, from, to, floor int) (fit int) {
 	long, small := to-from > smallMax, hasSmall(b[from:to])
 	if b[from-1] == '<' || b[to] == '<' || !small && to-from >= 30 && to-from <= 44 {
-		return true
+		return fitsFurther
 	}
 	if to-from > 18 || long && small {
-		return false
+		return fitsNot
 	}
 	floor = max(floor, from-maxBack)
 	for at := from; ; {
@@ -143,13 +158,16 @@ func mayBeLettered(b *surroundings, digit, alnum [2]uint64, from, to, floor int)
 		for set := ruleTab.digits[digits&0xff] & ruleTab.alnums[alnums&0xff]; set != 0; set &= set - 1 {
 			form := ruleTab.shapes[bits.TrailingZeros64(set)].text
 			if end := at + len(form); alnum[end/glanced]>>(end%glanced)&1 == 0 && fits(form, b[at:end]) {
-				return true
+				if at < from || end > to {
+					return fitsFurther
+				}
+				fit = fitsNearest
 			}
 		}
 		// The group before, if one separator is between.
 		n = at - 2
 		if n < floor || alnum[0]>>n&1 == 0 || b[at-1] != ' ' && b[at-1] != '-' && b[at-1] != '.' && b[at-1] != '/' {
-			return false
+			return fit
 		}
 		at = max(floor, n+1-bits.LeadingZeros64(^(alnum[0]<<(glanced-1-n))))
 	}
