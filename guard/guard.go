@@ -62,14 +62,17 @@ const (
 	Off
 )
 
-// Config is what a Guard is made of. All but Log are required.
+// Config is what a Guard is made of. All but Cursors, Log and Now are required.
 type Config struct {
 	Policy   *policy.Policy
 	Inspect  *inspect.Inspector
 	Ledger   Ledger
 	Subjects Resolver
 	Mode     Mode
-	Log      *slog.Logger
+	// Cursors let a start go on from what was known a while ago; nil: it reads the
+	// whole ledger.
+	Cursors Cursors
+	Log     *slog.Logger
 	// Now is the clock; nil: time.Now. Time passes by its monotonic reading, if
 	// it has one, so that setting the machine's clock does not open a window.
 	Now func() time.Time
@@ -90,6 +93,12 @@ type Guard struct {
 	began time.Time // the clock at New
 	base  time.Time // what that moment is taken to be: began, or the ledger's last time if that is later
 	next  int64     // the first ledger index that Run has to follow
+
+	cursors  Cursors
+	kept     int64                    // where the last snapshot stands; Restore's, then Run's
+	followed atomic.Pointer[followed] // how far Restore, then Run has come
+
+	keepEntries int64
 
 	bonds bonds        // which identifiers are whose
 	known knownParties // who has been seen, for the exposure
@@ -117,7 +126,7 @@ func New(c Config) (*Guard, error) {
 	}
 	g := &Guard{
 		ledger: c.Ledger, subjects: c.Subjects, mode: c.Mode, log: c.Log,
-		meter: meter.New(), clock: c.Now, began: c.Now(),
+		meter: meter.New(), cursors: c.Cursors, keepEntries: keepEntries, clock: c.Now, began: c.Now(),
 	}
 	g.base = g.began.Round(0) // without the monotonic reading: this one is written down
 	g.rules.Store(&rules{c.Policy, c.Inspect})
@@ -132,8 +141,9 @@ func (g *Guard) now() time.Time { return g.base.Add(g.clock().Sub(g.began)) }
 // Restore reads the ledger and puts back what was taken in the last 30 days and
 // what is held. It comes once, before the first Admit.
 func (g *Guard) Restore(ctx context.Context) error {
-	var last time.Time
-	err := g.ledger.Replay(0, func(index int64, e *ledger.Entry) error {
+	next, last := g.resume()
+	g.next = next
+	err := g.ledger.Replay(next, func(index int64, e *ledger.Entry) error {
 		if e.Time.After(last) {
 			last = e.Time
 		}
@@ -155,6 +165,7 @@ func (g *Guard) Restore(ctx context.Context) error {
 		g.base = last
 	}
 	g.meter.Sweep(g.now())
+	g.followed.Store(&followed{g.next, last})
 	return nil
 }
 
@@ -163,8 +174,9 @@ func (g *Guard) Restore(ctx context.Context) error {
 func (g *Guard) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		second, hour := time.NewTicker(time.Second), time.NewTicker(time.Hour)
+		second, while, hour := time.NewTicker(time.Second), time.NewTicker(keepPause), time.NewTicker(time.Hour)
 		defer second.Stop()
+		defer while.Stop()
 		defer hour.Stop()
 		for {
 			select {
@@ -173,13 +185,16 @@ func (g *Guard) Run(ctx context.Context) error {
 				return
 			case <-second.C:
 				g.flush(ctx)
+			case <-while.C:
+				g.keep()
 			case <-hour.C:
 				g.meter.Sweep(g.now())
 			}
 		}
 	})
-	err := g.ledger.Follow(ctx, g.next, func(_ int64, e *ledger.Entry) error {
+	err := g.ledger.Follow(ctx, g.next, func(index int64, e *ledger.Entry) error {
 		g.apply(e)
+		g.followed.Store(&followed{index + 1, e.Time})
 		return nil
 	})
 	wg.Wait()

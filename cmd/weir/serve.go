@@ -116,7 +116,7 @@ func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logg
 		}
 	}()
 	s.guard, err = guard.New(guard.Config{
-		Policy: rules, Inspect: finder, Ledger: s.state.whole(), Subjects: s.state.subjects, Mode: mode, Log: log,
+		Policy: rules, Inspect: finder, Ledger: s.state.whole(), Cursors: s.state.ledger, Subjects: s.state.subjects, Mode: mode, Log: log,
 	})
 	if err != nil {
 		return nil, err

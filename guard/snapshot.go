@@ -1,0 +1,136 @@
+package guard
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/getweir/weir"
+	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/meter"
+	"github.com/getweir/weir/policy"
+)
+
+// Cursors keep how far the guard has read the ledger, with what it knew there.
+// *ledger.Log satisfies it.
+type Cursors interface {
+	// Resume gives the place and the state that Keep was given for a name; 0 and
+	// nil where there is none. It fails where they were kept on another ledger.
+	Resume(name string) (next int64, state []byte, err error)
+	// Keep fails with ledger.ErrUnproven where the entries before next are not
+	// signed yet.
+	Keep(name string, next int64, state []byte) error
+}
+
+// cursorName is that of the guard's cursor.
+const cursorName = "guard"
+
+// How often a snapshot is kept: after so long, if so many entries have come, which
+// are read again in a moment. Charges wait while the meter is written, some tenths of
+// a second where it counts millions.
+const (
+	keepPause   = 5 * time.Minute
+	keepEntries = 50_000
+)
+
+// A snapshot is what the entries before some index say about what comes: what was
+// taken, what is held, who was seen. It may know of later entries, too: a charge
+// comes before its entry, and what an entry says twice counts once.
+type snapshot struct {
+	Version int
+	Newest  time.Time // of the entries
+	Meter   []byte
+	Holds   []policy.Hold
+	Seen    []*ledger.Entry // that knownParties are restored from
+}
+
+const snapshotVersion = 1
+
+var errSnapshot = errors.New("not a snapshot of this version")
+
+// resume takes over what was known behind a cursor, and gives the first entry to
+// read and the time of the one before. A cursor that cannot be used costs a reading
+// of everything, and nothing else.
+func (g *Guard) resume() (next int64, newest time.Time) {
+	if g.cursors == nil {
+		return 0, newest
+	}
+	next, state, err := g.cursors.Resume(cursorName)
+	if err == nil && next == 0 {
+		return 0, newest
+	}
+	var s snapshot
+	if err == nil {
+		err = json.Unmarshal(state, &s)
+	}
+	if err == nil && s.Version != snapshotVersion {
+		err = errSnapshot
+	}
+	var m *meter.Meter
+	if err == nil {
+		m, err = meter.Load(s.Meter)
+	}
+	if err != nil {
+		g.log.Warn("the guard's cursor cannot be used; the ledger is read from the beginning", "err", err)
+		return 0, newest
+	}
+	g.meter = m
+	holds := policy.Holds{}
+	for _, h := range s.Holds {
+		holds[h.Party] = h
+	}
+	g.holds.Store(&holds)
+	for _, e := range s.Seen {
+		g.known.restore(e, g.Policy())
+	}
+	g.kept = next
+	return next, s.Newest
+}
+
+// keep notes what is known behind the entries that Run has followed, if enough have
+// come since it last did.
+func (g *Guard) keep() {
+	f := g.followed.Load() // first: what follows knows at least of what is before it
+	if g.cursors == nil || f == nil || f.next-g.kept < g.keepEntries {
+		return
+	}
+	s := snapshot{Version: snapshotVersion, Newest: f.newest, Holds: g.Holds(), Meter: g.meter.Snapshot(), Seen: g.known.entries()}
+	state, err := json.Marshal(&s)
+	if err == nil {
+		err = g.cursors.Keep(cursorName, f.next, state)
+	}
+	switch {
+	case errors.Is(err, ledger.ErrUnproven):
+		return // the next minute finds it signed
+	case err != nil:
+		// Nothing depends on it but the time of the next start.
+		g.log.Warn("the guard's cursor cannot be kept; the next start reads the ledger from the one before", "err", fmt.Errorf("keep: %w", err))
+	}
+	g.kept = f.next
+}
+
+// followed is how far Run has read.
+type followed struct {
+	next   int64
+	newest time.Time
+}
+
+// entries gives an entry for each credential, principal and actor that is known, of
+// which restore makes the same.
+func (k *knownParties) entries() (all []*ledger.Entry) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	type who struct{ credential, principal string }
+	done := map[who]bool{}
+	for party, known := range k.parties {
+		pr := &known.Principal
+		if known.accounts == nil || done[who{pr.Credential, pr.Name}] || party.Kind > weir.ByActor {
+			continue
+		}
+		done[who{pr.Credential, pr.Name}] = true
+		all = append(all, &ledger.Entry{Kind: ledger.Release, Time: known.seen, PrincipalKind: pr.Kind, Principal: pr.Name, Role: known.role,
+			Issuer: pr.Issuer, Network: pr.Network, Credential: pr.Credential, Act: pr.Act})
+	}
+	return all
+}
