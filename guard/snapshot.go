@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/getweir/weir"
@@ -117,7 +118,7 @@ type followed struct {
 }
 
 // entries gives an entry for each credential, principal and actor that is known, of
-// which restore makes the same.
+// which restore makes the same, in the order of time.
 func (k *knownParties) entries() (all []*ledger.Entry) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -132,5 +133,6 @@ func (k *knownParties) entries() (all []*ledger.Entry) {
 		all = append(all, &ledger.Entry{Kind: ledger.Release, Time: known.seen, PrincipalKind: pr.Kind, Principal: pr.Name, Role: known.role,
 			Issuer: pr.Issuer, Network: pr.Network, Credential: pr.Credential, Act: pr.Act})
 	}
+	slices.SortFunc(all, func(a, b *ledger.Entry) int { return a.Time.Compare(b.Time) })
 	return all
 }
