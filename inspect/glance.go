@@ -92,12 +92,10 @@ func (w *walk) dull(t []byte, lo, hi, p int) int {
 	if letters || upper0<<back>>(glanced-capitalReach)|g.upper[1]>>on<<(glanced-capitalReach) != 0 {
 		from, to, floor := glanced-back, glanced+on, glanced-(p-max(lo, w.last))
 		switch mayBeLettered(b, [2]uint64{digit0, digit1}, [2]uint64{alnum0, alnum1}, from, to, floor) {
-		case fitsFurther:
+		case fitsAlone:
 			return 0
-		case fitsNearest:
-			// With small letters, as in the name of an account, it is something only if a
-			// word says so.
-			if !letters || !hasSmall(b[from:to]) || w.told(&voices, b, max(lo, w.last), p, back) {
+		case fitsIfSaid:
+			if w.told(&voices, b, max(lo, w.last), p, back) {
 				return 0
 			}
 		}
@@ -130,9 +128,9 @@ func (w *walk) dull(t []byte, lo, hi, p int) int {
 
 // What is written as a number of a rule is.
 const (
-	fitsNot     = iota
-	fitsNearest // the letters and digits themselves, and nothing else
-	fitsFurther // something that begins before them, maybe
+	fitsNot    = iota
+	fitsIfSaid // and is one only if a word before it says so
+	fitsAlone  // and may be one without that, or there is more of it
 )
 
 // mayBeLettered tells whether lettered or zone may find something around b[from:to],
@@ -141,7 +139,7 @@ const (
 func mayBeLettered(b *surroundings, digit, alnum [2]uint64, from, to, floor int) (fit int) {
 	long, small := to-from > smallMax, hasSmall(b[from:to])
 	if b[from-1] == '<' || b[to] == '<' || !small && to-from >= 30 && to-from <= 44 {
-		return fitsFurther
+		return fitsAlone
 	}
 	if to-from > 18 || long && small {
 		return fitsNot
@@ -156,12 +154,12 @@ func mayBeLettered(b *surroundings, digit, alnum [2]uint64, from, to, floor int)
 			alnums |= alnum[1] << (glanced - n)
 		}
 		for set := ruleTab.digits[digits&0xff] & ruleTab.alnums[alnums&0xff]; set != 0; set &= set - 1 {
-			form := ruleTab.shapes[bits.TrailingZeros64(set)].text
-			if end := at + len(form); alnum[end/glanced]>>(end%glanced)&1 == 0 && fits(form, b[at:end]) {
-				if at < from || end > to {
-					return fitsFurther
+			s := &ruleTab.shapes[bits.TrailingZeros64(set)]
+			if end := at + len(s.text); alnum[end/glanced]>>(end%glanced)&1 == 0 && fits(s.text, b[at:end]) {
+				if at < from || end > to || s.alone && !small {
+					return fitsAlone
 				}
-				fit = fitsNearest
+				fit = fitsIfSaid
 			}
 		}
 		// The group before, if one separator is between.
