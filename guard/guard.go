@@ -178,6 +178,7 @@ func (g *Guard) Run(ctx context.Context) error {
 		defer second.Stop()
 		defer while.Stop()
 		defer hour.Stop()
+		kept := false // what a start took long to read is kept at once
 		for {
 			select {
 			case <-ctx.Done():
@@ -185,6 +186,7 @@ func (g *Guard) Run(ctx context.Context) error {
 				return
 			case <-second.C:
 				g.flush(ctx)
+				kept = kept || g.keep()
 			case <-while.C:
 				g.keep()
 			case <-hour.C:

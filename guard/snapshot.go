@@ -90,11 +90,11 @@ func (g *Guard) resume() (next int64, newest time.Time) {
 }
 
 // keep notes what is known behind the entries that Run has followed, if enough have
-// come since it last did.
-func (g *Guard) keep() {
+// come since it last did. It gives false where those are not signed yet.
+func (g *Guard) keep() bool {
 	f := g.followed.Load() // first: what follows knows at least of what is before it
 	if g.cursors == nil || f == nil || f.next-g.kept < g.keepEntries {
-		return
+		return true
 	}
 	s := snapshot{Version: snapshotVersion, Newest: f.newest, Holds: g.Holds(), Meter: g.meter.Snapshot(), Seen: g.known.entries()}
 	state, err := json.Marshal(&s)
@@ -103,12 +103,13 @@ func (g *Guard) keep() {
 	}
 	switch {
 	case errors.Is(err, ledger.ErrUnproven):
-		return // the next minute finds it signed
+		return false // soon they are
 	case err != nil:
 		// Nothing depends on it but the time of the next start.
 		g.log.Warn("the guard's cursor cannot be kept; the next start reads the ledger from the one before", "err", fmt.Errorf("keep: %w", err))
 	}
 	g.kept = f.next
+	return true
 }
 
 // followed is how far Run has read.
