@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getweir/weir"
 	"github.com/getweir/weir/ledger"
 )
 
@@ -27,7 +28,7 @@ func (c *oneCursor) Keep(_ string, next int64, state []byte) error {
 }
 
 // from gives a guard that reads the log of f anew.
-func (f *fixture) from(t *testing.T, c Cursors) *fixture {
+func (f *fixture) from(t testing.TB, c Cursors) *fixture {
 	t.Helper()
 	again := newFixture(t, Enforce)
 	again.now, again.ledger, again.log, again.cursors = f.now, f.log, f.log, c
@@ -99,5 +100,33 @@ func TestASnapshotGoesOn(t *testing.T) {
 	}
 	if a, b := left(f.from(t, cursors[5])), left(whole); a != b || a == 0 || a == 40 {
 		t.Errorf("%d more from a snapshot, %d from the whole ledger", a, b)
+	}
+}
+
+// BenchmarkRestore is what a start costs for each entry of the ledger: with all of
+// them read again, and from a snapshot behind the last.
+func BenchmarkRestore(b *testing.B) {
+	const entries, customers, principals = 200_000, 20_000, 500
+	f := newFixture(b, Enforce)
+	for i := range entries {
+		c := i * 7919 % customers
+		who := fmt.Sprintf("agent-%d", c%principals)
+		f.log.entries = append(f.log.entries, &ledger.Entry{Kind: ledger.Release, Time: f.now.Add(time.Duration(i) * time.Second), Credential: "key:" + who, Principal: who, PrincipalKind: weir.Staff, Role: "bulk",
+			Issuer: "sso", Network: "office", Subjects: []ledger.Taken{{Subject: weir.Subject{byte(c >> 8), byte(c), 1}, Lanes: weir.Lanes(0).With(weir.Masked)}}})
+	}
+	f.now = f.now.Add(entries * time.Second)
+	c := &oneCursor{}
+	f.cursors = c
+	if err := f.Restore(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	f.keep()
+	for name, cursors := range map[string]Cursors{"whole": nil, "snapshot": c} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				f.from(b, cursors)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/entries, "ns/entry")
+		})
 	}
 }

@@ -26,10 +26,10 @@ func TestCommonEntriesArePlain(t *testing.T) {
 // changed, left out or put in.
 func TestPlainIsNoSecondOpinion(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		b, err := drawEntry(t).AppendTo(nil)
-		if err != nil {
-			t.Skip()
-		}
+		b := rapid.Custom(func(t *rapid.T) []byte {
+			b, _ := drawEntry(t).AppendTo(nil) // nil for one that cannot be written
+			return b
+		}).Filter(func(b []byte) bool { return b != nil }).Draw(t, "entry")
 		at := rapid.IntRange(0, len(b)-1).Draw(t, "at")
 		switch rapid.IntRange(0, 2).Draw(t, "how") {
 		case 0:
