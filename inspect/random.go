@@ -89,7 +89,10 @@ func placeholder(v []byte) bool {
 		v[0] == '{' && len(v) > 1 && v[1] == '{' || v[0] == '[' && v[len(v)-1] == ']' {
 		return true
 	}
-	same, steps, stars := 0, 0, 0
+	// A secret drawn at random holds xxxx or 234567 now and then: such a run must be
+	// of one case and no small part of the whole.
+	part := len(v) / 8
+	same, alike, steps, stars := 0, 0, 0, 0
 	for i := range v {
 		if v[i] == '*' {
 			stars++
@@ -100,10 +103,13 @@ func placeholder(v []byte) bool {
 		if same++; v[i]|0x20 != v[i-1]|0x20 || v[i] == '-' {
 			same = 0
 		}
+		if alike++; v[i] != v[i-1] {
+			alike = 0
+		}
 		if steps++; v[i] != v[i-1]+1 {
 			steps = 0
 		}
-		if same >= 5 && !digit(v[i]) || same >= 7 || same >= 3 && (v[i]|0x20 == 'x' || v[i] == '.') || steps >= 5 || stars >= 3 {
+		if same >= 5 && !digit(v[i]) || same >= 7 || alike >= 3 && (v[i]|0x20 == 'x' && alike >= part || v[i] == '.') || steps >= max(5, part) || stars >= 3 {
 			return true
 		}
 	}
