@@ -436,6 +436,12 @@ func (d *differ) routes() {
 			d.say("undeclared routes", at{1, 1}, true, "are inspected now (were: blocked)")
 		}
 	}
+	switch {
+	case d.to.observe && !d.from.observe:
+		d.say("mode", at{1, 1}, true, "observe: nothing is enforced where no route says otherwise")
+	case d.from.observe && !d.to.observe:
+		d.say("mode", at{1, 1}, false, "enforce: the policy is enforced where no route says otherwise")
+	}
 	for _, after := range d.to.routes {
 		about := "route " + after.text
 		before := find(d.from, after.text)
@@ -446,6 +452,9 @@ func (d *differ) routes() {
 			}
 			if len(after.opaque) > 0 {
 				text += "; unread may pass: " + strings.Join(after.opaque, ", ")
+			}
+			if after.observe {
+				text += "; nothing is enforced on it"
 			}
 			d.say(about, after.at, true, "%s", text)
 			continue
@@ -466,6 +475,12 @@ func (d *differ) routes() {
 		}
 		if before.purpose != after.purpose {
 			d.say(about, after.at, true, "is for %s (was: %s)", or(string(after.purpose), "the role's first purpose"), or(string(before.purpose), "the role's first purpose"))
+		}
+		switch {
+		case after.observe && !before.observe:
+			d.say(about, after.at, true, "is only observed now: everything passes (was: enforced)")
+		case before.observe && !after.observe:
+			d.say(about, after.at, false, "is enforced now (was: only observed)")
 		}
 		if before.name != after.name {
 			d.say(about, after.at, false, "is called %s (was: %s)", after.name, before.name)

@@ -37,7 +37,9 @@ type Explanation struct {
 	Sees string `json:"sees,omitempty"`
 	// Denied is the reason for which the exchange as a whole is refused; "": it is not.
 	Denied weir.Reason `json:"denied,omitempty"`
-	Steps  []Step      `json:"because"`
+	// Observed: nothing is enforced on the route, so Sees and Denied are only recorded.
+	Observed bool   `json:"observed,omitempty"`
+	Steps    []Step `json:"because"`
 }
 
 // Explain says what Plan and Plan.Action decide about a class in an exchange, and
@@ -67,6 +69,10 @@ func (p *Policy) Explain(x *weir.Exchange, class weir.Class, now time.Time, hold
 		step(nowhere, "no route matches %s of this path, and undeclared routes are blocked", x.Method)
 	default:
 		step(nowhere, "no route matches %s of this path: what is found in the answer is judged all the same", x.Method)
+	}
+	if matched != nil && matched.observe || matched == nil && p.observe {
+		e.Observed = true
+		step(nowhere, "nothing is enforced here: what follows is recorded and changes nothing")
 	}
 	if denial != nil {
 		e.Denied = denial.Reason

@@ -47,6 +47,7 @@ func Keys() []Key { return append([]Key(nil), keys[:]...) }
 
 var keys = [...]Key{
 	{inFile, "version", "`1`", "", "The version of this language."},
+	{inFile, "mode", "`enforce` or `observe`", "`enforce`", "`observe` changes nothing and refuses nobody: what would have been masked, withheld or refused is recorded, and the exposure is unbounded. It holds for every route that names no mode of its own, and for what matches no route."},
 	{inFile, "classes", "classes by name", "none", "Every class of personal data that may flow, by itself or with its family. A class that is not declared here is blocked for everybody, whatever a role's `see` says, and counts as of high sensitivity."},
 	{inFile, "purposes", "purposes by name", "none", "Every purpose for which personal data is processed. A request whose purpose is not named here is refused."},
 	{inFile, "roles", "roles by name", "none", "Who may see what, and how much of it. A principal whose role is not named here is refused. Whoever shows no credential has the role `anonymous`."},
@@ -96,6 +97,7 @@ var keys = [...]Key{
 	{inRoute, "purpose", "a purpose", "the role's first", "The purpose of a request that names none."},
 	{inRoute, "subject", "a kind and a place", "found by the identifiers in each record", "Whose the records are: a kind of identifier and where it stands, `customer {id}` for a variable of the path, `customer $.data.items[*].id` for a value in the answer."},
 	{inRoute, "opaque", "a list of media types", "none", "What may pass unread on this route: `image/*`, `video/mp4`."},
+	{inRoute, "mode", "`enforce` or `observe`", "the file's", "Whether the policy is enforced on this route, or what it would have done only recorded. So enforcement can come route by route."},
 
 	{inWatch, "budget-spent", "a block", "an alert without a hold", "A party came to the end of a budget."},
 	{inWatch, "id-walking", "a block", "an alert at 5 strangers within 1m", "A customer asks for the records of other customers."},

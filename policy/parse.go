@@ -91,6 +91,11 @@ func (c *compiler) compile(root *node) {
 		c.readRole(f)
 	}
 	c.judge()
+	if f, ok := fields["mode"]; ok {
+		if c.observe = c.observing(f); c.observe {
+			c.warnf(f.at, "nothing is enforced where no route says otherwise: everything passes, and the exposure is unbounded")
+		}
+	}
 	c.readRoutes(fields["routes"].value)
 	if f, ok := fields["undeclared-routes"]; ok {
 		c.blockUndeclared = c.word(f, "inspect", "block") == "block"
@@ -405,12 +410,21 @@ func (c *compiler) readRoute(n *node, names map[string]at) {
 			r.opaque = append(r.opaque, strings.ToLower(n.text))
 		}
 	}
+	r.observe = c.observe
+	if f, ok := fields["mode"]; ok {
+		if r.observe = c.observing(f); r.observe && !c.observe {
+			c.warnf(f.at, "nothing is enforced on this route: everything passes, and the exposure is unbounded")
+		}
+	}
 	if before := c.tree.insert(p, r); before != nil {
 		c.errorf(f.value.at, "the same requests as the route on line %d", before.line)
 		return
 	}
 	c.routes = append(c.routes, r)
 }
+
+// observing reads a mode. What is not one is enforced.
+func (c *compiler) observing(f pair) bool { return c.word(f, "enforce", "observe") == "observe" }
 
 func (c *compiler) readSubject(r *route, p pattern, f pair) {
 	text, ok := c.text(f)

@@ -25,6 +25,9 @@ type Plan struct {
 	// Opaque has the media types that may pass unread: "image/*", "video/mp4".
 	// Not to be changed.
 	Opaque []string
+	// Observe: nothing is to be withheld, masked or refused; what would have been
+	// is recorded. A plan that was denied says so too: see Unenforced.
+	Observe bool
 
 	policy *Policy
 	table  table
@@ -90,8 +93,8 @@ func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds
 }
 
 // Unenforced gives what the policy knows of an exchange without deciding on it:
-// its route, its subject, its parties and the sensitivity of classes, whether or
-// not Plan would deny it. Every action of it is Block: whoever lets something
+// its route, its subject, its parties, whether it is only observed, and the
+// sensitivity of classes, whether or not Plan would deny it. Every action of it is Block: whoever lets something
 // pass all the same decides that for itself.
 func (p *Policy) Unenforced(x *weir.Exchange) *Plan {
 	pl := new(Plan)
@@ -122,7 +125,9 @@ func (p *Policy) fill(pl *Plan, r *role, x *weir.Exchange, matched *route, path 
 	pl.Version, pl.Role, pl.policy = p.version, r.name, p
 	// A role that forgets to say own opens nobody's records to customers.
 	pl.Own = r.own || x.Principal.Kind == weir.Customer
+	pl.Observe = p.observe
 	if matched != nil {
+		pl.Observe = matched.observe
 		pl.Route, pl.Subject, pl.Opaque = matched.name, matched.subject, matched.opaque
 	} else if matched = p.namesake(x.Method, path); matched != nil {
 		pl.Subject = matched.subject

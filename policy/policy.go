@@ -50,6 +50,7 @@ type Policy struct {
 	routes          []*route // in the order of the file
 	tree            routeNode
 	blockUndeclared bool
+	observe         bool // where no route says otherwise
 
 	watch     WatchRules
 	detectors []Detector
@@ -139,18 +140,22 @@ type Route struct {
 	Name    string   // what the ledger calls it
 	Subject string   // as it is written; "": by the identifiers in each record
 	Opaque  []string // media types that pass unread
+	Observe bool     // nothing is enforced on it, by its own mode or the file's
 }
 
 // Routes gives the routes in the order of the file.
 func (p *Policy) Routes() (all []Route) {
 	for _, r := range p.routes {
-		all = append(all, Route{p.position(r.at), r.text, r.name, r.about, slices.Clone(r.opaque)})
+		all = append(all, Route{p.position(r.at), r.text, r.name, r.about, slices.Clone(r.opaque), r.observe})
 	}
 	return all
 }
 
 // UndeclaredBlocked reports whether a request that matches no route is refused.
 func (p *Policy) UndeclaredBlocked() bool { return p.blockUndeclared }
+
+// Observe reports whether nothing is enforced where no route says otherwise.
+func (p *Policy) Observe() bool { return p.observe }
 
 // Watch gives the thresholds of the watching rules.
 func (p *Policy) Watch() WatchRules { return p.watch }

@@ -22,6 +22,7 @@ type route struct {
 	about   string  // the subject as it is written
 	segment int     // which path segment holds the subject, for FromURL
 	opaque  []string
+	observe bool
 }
 
 // A pattern is a method and a path of segments.
