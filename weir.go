@@ -17,6 +17,8 @@ package weir
 import (
 	"encoding/hex"
 	"fmt"
+	"iter"
+	"math/bits"
 	"strings"
 	"time"
 )
@@ -256,6 +258,17 @@ func (s Lanes) Has(l Lane) bool { return s&(1<<l) != 0 }
 
 // With gives the set with l in it.
 func (s Lanes) With(l Lane) Lanes { return s | 1<<l }
+
+// All goes through the lanes of the set.
+func (s Lanes) All() iter.Seq[Lane] {
+	return func(yield func(Lane) bool) {
+		for ; s != 0; s &= s - 1 {
+			if !yield(Lane(bits.TrailingZeros8(uint8(s)))) {
+				return
+			}
+		}
+	}
+}
 
 // Window is a span of time over which distinct customers are counted.
 type Window uint8

@@ -22,6 +22,8 @@
 package meter
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,24 +60,22 @@ type Usage struct {
 // Meter is a set of tallies. Its methods may be called from any goroutine.
 type Meter struct {
 	mu      sync.Mutex
-	tallies map[key]*tally // guarded by mu
-	names   interned       // guarded by mu
-	now     uint32         // guarded by mu; latest second seen
-	exact   int            // how many customers a tally holds by the second
+	parties map[weir.Party]*tallies // guarded by mu
+	names   interned                // guarded by mu
+	now     uint32                  // guarded by mu; latest second seen
+	exact   int                     // how many customers a tally holds by the second
 
 	// Scratch of one call, guarded by mu.
-	lines []*tally   // for each account and lane
+	lines []*tallies // for each account
 	who   []customer // for each demand of a segment
 }
 
-type key struct {
-	party weir.Party
-	lane  weir.Lane
-}
+// tallies are those of one party; nil in whose lane nothing was taken yet.
+type tallies [weir.NumLanes]*tally
 
 // New gives an empty Meter.
 func New() *Meter {
-	return &Meter{tallies: map[key]*tally{}, names: newInterned(), exact: maxExact}
+	return &Meter{parties: map[weir.Party]*tallies{}, names: newInterned(), exact: maxExact}
 }
 
 // maxExact is how many customers a tally holds by the second.
@@ -107,18 +107,18 @@ func (m *Meter) Charge(now time.Time, accounts []weir.Account, segments [][]Dema
 	for _, demands := range segments {
 		lanes |= used(demands)
 	}
-	m.open(len(accounts))
+	m.lines = m.lines[:0]
 	for a := range accounts {
-		m.look(at, a, accounts[a].Party, lanes)
+		m.look(at, accounts[a].Party, lanes)
 	}
 	for i, demands := range segments {
 		m.find(demands)
 		if over := m.affordable(at, accounts, demands); over != nil {
 			return i, over
 		}
-		for k, d := range demands {
+		for k := range demands {
 			for a := range accounts {
-				m.take(at, a, accounts[a].Party, &m.who[k], d)
+				m.take(at, a, accounts[a].Party, &m.who[k], &demands[k])
 			}
 		}
 	}
@@ -133,34 +133,21 @@ func used(demands []Demand) (lanes weir.Lanes) {
 	return lanes
 }
 
-// open makes room for the tallies that one call works with.
-func (m *Meter) open(accounts int) {
-	n := accounts * int(weir.NumLanes)
-	if cap(m.lines) < n {
-		m.lines = make([]*tally, n)
-	}
-	m.lines = m.lines[:n]
-	clear(m.lines)
-}
-
-// line is the place of account a's tally in a lane; nil: nothing was taken yet.
-func (m *Meter) line(a int, lane weir.Lane) **tally {
-	return &m.lines[a*int(weir.NumLanes)+int(lane)]
-}
-
-// look looks up the tallies of account a, once for the whole call, drops what has
-// left them, and makes crowds of those that have grown large. That comes before
+// look looks up the tallies of the next account, once for the whole call, drops what
+// has left them, and makes crowds of those that have grown large. That comes before
 // customers get their numbers: a number whose last tally drops it is given to
 // somebody else.
-func (m *Meter) look(at uint32, a int, party weir.Party, lanes weir.Lanes) {
-	for lane := range weir.NumLanes {
-		if lanes.Has(lane) {
-			if t := m.tallies[key{party, lane}]; t != nil {
-				t.expire(at, &m.names)
-				if t.crowd == nil && t.used >= m.exact {
-					t.join(at, &m.names)
-				}
-				*m.line(a, lane) = t
+func (m *Meter) look(at uint32, party weir.Party, lanes weir.Lanes) {
+	of := m.parties[party]
+	m.lines = append(m.lines, of)
+	if of == nil {
+		return
+	}
+	for lane := range lanes.All() {
+		if t := of[lane]; t != nil {
+			t.expire(at, &m.names)
+			if t.crowd == nil && t.used >= m.exact {
+				t.join(at, &m.names)
 			}
 		}
 	}
@@ -178,12 +165,12 @@ func (m *Meter) find(demands []Demand) {
 func (m *Meter) affordable(at uint32, accounts []weir.Account, demands []Demand) *Over {
 	lanes := used(demands)
 	for a := range accounts {
-		for lane := range weir.NumLanes {
-			if !lanes.Has(lane) {
-				continue
-			}
+		for lane := range lanes.All() {
 			limit := accounts[a].Budget(lane)
-			t := *m.line(a, lane)
+			var t *tally
+			if of := m.lines[a]; of != nil {
+				t = of[lane]
+			}
 			var fresh [weir.NumWindows]int // customers that would be new in each window
 			for k, d := range demands {
 				if !d.Lanes.Has(lane) {
@@ -224,23 +211,25 @@ func (m *Meter) over(at uint32, p weir.Party, lane weir.Lane, w weir.Window, lim
 }
 
 // take puts a customer into the tallies of account a, now.
-func (m *Meter) take(at uint32, a int, party weir.Party, c *customer, d Demand) {
-	for lane := range weir.NumLanes {
-		if !d.Lanes.Has(lane) {
-			continue
+func (m *Meter) take(at uint32, a int, party weir.Party, c *customer, d *Demand) {
+	of := m.lines[a]
+	if of == nil {
+		if of = m.parties[party]; of == nil { // else: an account of the same party, just before
+			of = new(tallies)
+			m.parties[party] = of
 		}
-		t := m.line(a, lane)
-		if *t == nil {
-			*t = m.tallies[key{party, lane}] // an account of the same party, just before
+		m.lines[a] = of
+	}
+	for lane := range d.Lanes.All() {
+		t := of[lane]
+		if t == nil {
+			t = newTally()
+			of[lane] = t
 		}
-		if *t == nil {
-			*t = newTally()
-			m.tallies[key{party, lane}] = *t
-		}
-		if c.id == none && (*t).crowd == nil {
+		if c.id == none && t.crowd == nil {
 			c.id = m.names.intern(d.Subject)
 		}
-		(*t).touch(*c, at, &m.names)
+		t.touch(*c, at, &m.names)
 	}
 }
 
@@ -250,14 +239,14 @@ func (m *Meter) Restore(at time.Time, parties []weir.Party, demands []Demand) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	second := m.advance(at)
-	m.open(len(parties))
-	for a, p := range parties {
-		m.look(second, a, p, used(demands))
+	m.lines = m.lines[:0]
+	for _, p := range parties {
+		m.look(second, p, used(demands))
 	}
 	m.find(demands)
-	for k, d := range demands {
+	for k := range demands {
 		for a, p := range parties {
-			m.take(second, a, p, &m.who[k], d)
+			m.take(second, a, p, &m.who[k], &demands[k])
 		}
 	}
 }
@@ -268,10 +257,11 @@ func (m *Meter) Usage(now time.Time, party weir.Party, lane weir.Lane, ahead tim
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := m.advance(now)
-	t := m.tallies[key{party, lane}]
-	if t == nil {
+	of := m.parties[party]
+	if of == nil || of[lane] == nil {
 		return u
 	}
+	t := of[lane]
 	t.expire(at, &m.names)
 	return Usage{Taken: *t.taken(), Staying: t.staying(at + uint32(ahead/time.Second))}
 }
@@ -280,15 +270,7 @@ func (m *Meter) Usage(now time.Time, party weir.Party, lane weir.Lane, ahead tim
 func (m *Meter) Parties() []weir.Party {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	seen := map[weir.Party]bool{}
-	var all []weir.Party
-	for k := range m.tallies {
-		if !seen[k.party] {
-			seen[k.party] = true
-			all = append(all, k.party)
-		}
-	}
-	return all
+	return slices.Collect(maps.Keys(m.parties))
 }
 
 // Sweep forgets what has left the longest window. It is to be called now and
@@ -297,9 +279,17 @@ func (m *Meter) Sweep(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := m.advance(now)
-	for k, t := range m.tallies {
-		if t.expire(at, &m.names); t.len() == 0 {
-			delete(m.tallies, k)
+	for p, of := range m.parties {
+		for lane, t := range of {
+			if t == nil {
+				continue
+			}
+			if t.expire(at, &m.names); t.len() == 0 {
+				of[lane] = nil
+			}
+		}
+		if *of == (tallies{}) {
+			delete(m.parties, p)
 		}
 	}
 }

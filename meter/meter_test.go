@@ -117,6 +117,11 @@ func TestZeroLimitLetsNothingThrough(t *testing.T) {
 	}
 }
 
+type key struct {
+	party weir.Party
+	lane  weir.Lane
+}
+
 // model is the obvious meter: every release remembered, every count computed.
 type model struct {
 	taken map[key]map[weir.Subject]time.Time

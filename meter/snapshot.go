@@ -25,11 +25,18 @@ func (m *Meter) Snapshot() []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	b := binary.AppendUvarint([]byte(snapshotMagic), uint64(m.now))
-	for _, t := range m.tallies {
-		t.expire(m.now, &m.names)
-	}
-	places := make([]uint32, len(m.names.subjects))
 	n := uint32(0)
+	for _, of := range m.parties {
+		for _, t := range of {
+			if t != nil {
+				t.expire(m.now, &m.names)
+				n++
+			}
+		}
+	}
+	all := n
+	places := make([]uint32, len(m.names.subjects))
+	n = 0
 	for id, holds := range m.names.holds {
 		if holds > 0 {
 			places[id] = n
@@ -42,32 +49,41 @@ func (m *Meter) Snapshot() []byte {
 			b = append(b, m.names.subjects[id][:]...)
 		}
 	}
-	b = binary.AppendUvarint(b, uint64(len(m.tallies)))
-	for k, t := range m.tallies {
-		b = append(b, byte(k.party.Kind))
-		b = binary.AppendUvarint(b, uint64(len(k.party.Name)))
-		b = append(b, k.party.Name...)
-		b = append(b, byte(k.lane))
-		if c := t.crowd; c != nil {
-			b = append(b, 1)
-			b = binary.AppendUvarint(b, uint64(c.counts[weir.Month]))
-			for i, p := range c.prints {
-				if minute, ok := c.minute(i); ok {
-					b = binary.BigEndian.AppendUint64(b, p)
-					b = binary.AppendUvarint(b, uint64(minute-c.edges[weir.Month]))
-				}
+	b = binary.AppendUvarint(b, uint64(all))
+	for p, of := range m.parties {
+		for lane, t := range of {
+			if t != nil {
+				b = append(b, byte(p.Kind))
+				b = binary.AppendUvarint(b, uint64(len(p.Name)))
+				b = append(b, p.Name...)
+				b = t.appendTo(append(b, byte(lane)), places)
 			}
-			continue
 		}
-		b = append(b, 0)
-		b = binary.AppendUvarint(b, uint64(t.used))
-		before := uint32(0)
-		for _, e := range t.events {
-			if e.id != none {
-				b = binary.AppendUvarint(b, uint64(places[e.id]))
-				b = binary.AppendUvarint(b, uint64(e.at-before))
-				before = e.at
+	}
+	return b
+}
+
+// appendTo writes what of a tally does not say whose it is.
+func (t *tally) appendTo(b []byte, places []uint32) []byte {
+	if c := t.crowd; c != nil {
+		b = append(b, 1)
+		b = binary.AppendUvarint(b, uint64(c.counts[weir.Month]))
+		for i, p := range c.prints {
+			if minute, ok := c.minute(i); ok {
+				b = binary.BigEndian.AppendUint64(b, p)
+				b = binary.AppendUvarint(b, uint64(minute-c.edges[weir.Month]))
 			}
+		}
+		return b
+	}
+	b = append(b, 0)
+	b = binary.AppendUvarint(b, uint64(t.used))
+	before := uint32(0)
+	for _, e := range t.events {
+		if e.id != none {
+			b = binary.AppendUvarint(b, uint64(places[e.id]))
+			b = binary.AppendUvarint(b, uint64(e.at-before))
+			before = e.at
 		}
 	}
 	return b
@@ -89,20 +105,25 @@ func Load(b []byte) (*Meter, error) {
 		return nil, ErrSnapshot // one of them stands twice
 	}
 	for range r.number(uint64(len(r.b))) {
-		var k key
-		k.party.Kind = weir.PartyKind(r.byte())
-		k.party.Name = string(r.bytes(int(r.number(uint64(len(r.b))))))
-		k.lane = weir.Lane(r.byte())
+		var p weir.Party
+		p.Kind = weir.PartyKind(r.byte())
+		p.Name = string(r.bytes(int(r.number(uint64(len(r.b))))))
+		lane := weir.Lane(r.byte())
 		t := newTally()
 		if r.byte() == 1 {
 			t = &tally{crowd: r.crowd(m.now)}
 		} else {
 			r.events(t, m)
 		}
-		if r.wrong || k.lane >= weir.NumLanes || m.tallies[k] != nil {
+		of := m.parties[p]
+		if of == nil {
+			of = new(tallies)
+			m.parties[p] = of
+		}
+		if r.wrong || lane >= weir.NumLanes || of[lane] != nil {
 			return nil, ErrSnapshot
 		}
-		m.tallies[k] = t
+		of[lane] = t
 	}
 	// A number that nobody holds would never be free again.
 	if r.wrong || len(r.b) > 0 || slices.Contains(m.names.holds, 0) {
