@@ -179,6 +179,9 @@ func (m *Meter) affordable(at uint32, accounts []weir.Account, demands []Demand)
 				var in [weir.NumWindows]place
 				var counts [weir.NumWindows]int
 				if t != nil {
+					if t.current(m.who[k]) {
+						continue
+					}
 					in, counts = t.has(m.who[k], at), *t.taken()
 				}
 				for w := range weir.NumWindows {

@@ -92,6 +92,17 @@ func (t *tally) has(c customer, at uint32) (in [weir.NumWindows]place) {
 	return in
 }
 
+// current reports whether the customer is within every window, and so costs nothing,
+// as far as that is to be had by one look: of a crowd it never says so.
+func (t *tally) current(c customer) bool {
+	if t.crowd != nil || c.id == none {
+		return false
+	}
+	p := t.index[t.slot(c.id)]
+	// Windows are in order of length: the cursor of the first is the furthest.
+	return p != 0 && int(p-1) >= t.cursors[0]
+}
+
 // touch records that the customer was taken now. at is not before any earlier
 // one, and expire(at) came before.
 func (t *tally) touch(c customer, at uint32, names *interned) {
