@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -125,7 +127,7 @@ func CursorName(name string) bool {
 func (t *Tree) Keep(name string, next int64, state []byte) error {
 	c, err := t.Cursor(next)
 	if err == nil {
-		err = t.keep(name, c, state)
+		err = t.keep(name, len(state), c.text(state))
 	}
 	if err != nil {
 		return fmt.Errorf("keep cursor %s: %w", name, err)
@@ -133,18 +135,19 @@ func (t *Tree) Keep(name string, next int64, state []byte) error {
 	return nil
 }
 
-func (t *Tree) keep(name string, c Cursor, state []byte) error {
+// keep writes the file of a cursor with a state of n bytes.
+func (t *Tree) keep(name string, n int, file []byte) error {
 	if !CursorName(name) {
 		return errors.New("a cursor's name has lower-case letters, digits and hyphens")
 	}
-	if len(state) > maxCursorState {
-		return fmt.Errorf("a state of %d bytes is too long", len(state))
+	if n > maxCursorState {
+		return fmt.Errorf("a state of %d bytes is too long", n)
 	}
 	dir := filepath.Join(t.dir, cursorDir)
 	if err := t.disk.mkdir(dir); err != nil {
 		return err
 	}
-	if err := replaceFile(t.disk, filepath.Join(dir, name), c.text(state), true); err != nil {
+	if err := replaceFile(t.disk, filepath.Join(dir, name), file, true); err != nil {
 		return err
 	}
 	if err := t.disk.syncDir(dir); err != nil {
@@ -176,25 +179,118 @@ func (t *Tree) Resume(name string) (next int64, state []byte, err error) {
 	return c.Next, state, nil
 }
 
-// Resume and Keep are those of the log's Tree.
-func (l *Log) Resume(name string) (next int64, state []byte, err error) { return l.Tree().Resume(name) }
+// Resume gives the place and the state that the log itself has kept under a name. It
+// is that of the Tree, and fails with ErrCursor, too, where the file does not carry
+// the seal of the log's key: what a process believes of its own past is not for
+// everybody to write who can write the folder.
+func (l *Log) Resume(name string) (next int64, state []byte, err error) {
+	t := l.Tree()
+	b, err := readFile(t.disk, filepath.Join(t.dir, cursorDir, name))
+	if isMissing(err) {
+		return 0, nil, nil
+	}
+	var c Cursor
+	if err == nil {
+		// By the key in force alone: one that was replaced may be in other hands.
+		if c, state, err = l.inForce().unseal(name, b); err != nil {
+			err = fmt.Errorf("%w: %w", ErrCursor, err)
+		}
+	}
+	if err == nil {
+		err = t.Check(c)
+	}
+	if err != nil {
+		return 0, nil, fmt.Errorf("resume cursor %s: %w", name, err)
+	}
+	return c.Next, state, nil
+}
 
-// Keep is that of the log's Tree.
+// Keep is that of the Tree, with the seal of the log's key on the file.
 func (l *Log) Keep(name string, next int64, state []byte) error {
-	return l.Tree().Keep(name, next, state)
+	t := l.Tree()
+	c, err := t.Cursor(next)
+	if err == nil {
+		err = t.keep(name, len(state), l.inForce().seal(name, c, state))
+	}
+	if err != nil {
+		return fmt.Errorf("keep cursor %s: %w", name, err)
+	}
+	return nil
+}
+
+// inForce gives the key in force, with its secret half; the zero Key, which opens no
+// seal, where that is not at hand.
+func (l *Log) inForce() Key {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k, _ := l.key(l.chain.last().text)
+	return k
+}
+
+// A sealed cursor has another first line and, in place of the sum, an HMAC-SHA-256 in
+// hexadecimal over its name, a line feed and all bytes above.
+const (
+	sealedMagic = "weir ledger cursor 2\n"
+	sealWord    = "hmac-sha256 "
+)
+
+var errSeal = errors.New("it is not sealed by the key of this ledger")
+
+// seal writes a cursor and a state under the key's seal.
+func (k Key) seal(name string, c Cursor, state []byte) []byte {
+	b := c.body(sealedMagic, state)
+	return fmt.Appendf(b, "%s%x\n", sealWord, k.mac(name, b))
+}
+
+// unseal reads what seal writes.
+func (k Key) unseal(name string, b []byte) (c Cursor, state []byte, err error) {
+	end := len(b) - len(sealWord) - 2*sha256.Size - 1
+	if end < 0 || k.sealing == nil || !hmac.Equal(fmt.Appendf(nil, "%s%x\n", sealWord, k.mac(name, b[:end])), b[end:]) {
+		return Cursor{}, nil, errSeal
+	}
+	c, state, rest, err := parseBody(sealedMagic, b[:end])
+	if err == nil && len(rest) > 0 {
+		err = errCursorFile
+	}
+	return c, state, err
+}
+
+func (k Key) mac(name string, b []byte) []byte {
+	h := hmac.New(sha256.New, k.sealing)
+	fmt.Fprintf(h, "%s\n", name)
+	h.Write(b)
+	return h.Sum(nil)
 }
 
 // text writes a cursor and a state; the last line has the CRC-32C of all bytes
 // above it.
 func (c Cursor) text(state []byte) []byte {
-	b := fmt.Appendf(nil, "%sorigin %s\nnext %d\nroot %s\nstate %d\n", cursorMagic, c.Origin, c.Next, c.Root, len(state))
-	b = append(append(b, state...), '\n')
+	b := c.body(cursorMagic, state)
 	return fmt.Appendf(b, "crc32c %d\n", crc32.Checksum(b, castagnoli))
+}
+
+// body writes all but the last line.
+func (c Cursor) body(magic string, state []byte) []byte {
+	b := fmt.Appendf(nil, "%sorigin %s\nnext %d\nroot %s\nstate %d\n", magic, c.Origin, c.Next, c.Root, len(state))
+	return append(append(b, state...), '\n')
 }
 
 // parseCursor reads what text writes.
 func parseCursor(b []byte) (c Cursor, state []byte, err error) {
-	rest, ok := bytes.CutPrefix(b, []byte(cursorMagic))
+	c, state, rest, err := parseBody(cursorMagic, b)
+	if err != nil {
+		return Cursor{}, nil, err
+	}
+	sum := crc32.Checksum(b[:len(b)-len(rest)], castagnoli)
+	if string(rest) != fmt.Sprintf("crc32c %d\n", sum) {
+		return Cursor{}, nil, errCursorFile
+	}
+	return c, state, nil
+}
+
+// parseBody reads what body writes, and gives what comes after it.
+func parseBody(magic string, b []byte) (c Cursor, state, rest []byte, err error) {
+	rest, ok := bytes.CutPrefix(b, []byte(magic))
 	line := func(word string) string {
 		text, after, found := bytes.Cut(rest, []byte("\n"))
 		value, is := bytes.CutPrefix(text, []byte(word+" "))
@@ -211,13 +307,8 @@ func parseCursor(b []byte) (c Cursor, state []byte, err error) {
 	root, err := base64.StdEncoding.Strict().DecodeString(line("root"))
 	n := number("state")
 	if !ok || err != nil || len(root) != tlog.HashSize || n >= int64(len(rest)) || rest[n] != '\n' {
-		return Cursor{}, nil, errCursorFile
+		return Cursor{}, nil, nil, errCursorFile
 	}
 	c.Root = tlog.Hash(root)
-	state, rest = rest[:n:n], rest[n+1:]
-	sum := crc32.Checksum(b[:len(b)-len(rest)], castagnoli)
-	if string(rest) != fmt.Sprintf("crc32c %d\n", sum) {
-		return Cursor{}, nil, errCursorFile
-	}
-	return c, state, nil
+	return c, rest[:n:n], rest[n+1:], nil
 }

@@ -66,7 +66,7 @@ func TestCursorsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, _, err := l.Resume("watch"); n != 300 || err != nil {
+	if n, _, err := l.Tree().Resume("watch"); n != 300 || err != nil {
 		t.Error(n, err)
 	}
 	if err := l.Close(); err != nil {
@@ -182,10 +182,117 @@ func TestCursorsAreReadAsWritten(t *testing.T) {
 func FuzzParseCursor(f *testing.F) {
 	f.Add(Cursor{Origin: "ledger.example.com/x", Next: 5}.text([]byte("state")))
 	f.Add(Cursor{}.text(nil))
+	f.Add(Cursor{Origin: "ledger.example.com/x", Next: 5}.body(sealedMagic, []byte("state")))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if c, state, rest, err := parseBody(sealedMagic, b); err == nil && !bytes.Equal(append(c.body(sealedMagic, state), rest...), b) {
+			t.Errorf("%q is read as %+v %q, which is written otherwise", b, c, state)
+		}
 		c, state, err := parseCursor(b)
 		if err == nil && !bytes.Equal(c.text(state), b) {
 			t.Errorf("%q is read as %+v %q, which is written otherwise", b, c, state)
 		}
 	})
+}
+
+// TestSealedCursors: what the log keeps for those who decide by it is believed only
+// as it was written, by the holder of the key, under its name and for this log.
+func TestSealedCursors(t *testing.T) {
+	k := testKey(t)
+	dir := filepath.Join(t.TempDir(), "ledger")
+	signedLog(t, k, dir, 20, 0)
+	other := filepath.Join(t.TempDir(), "ledger")
+	signedLog(t, testKey(t), other, 20, 0) // of the same name
+	l, err := Open(dir, Options{Key: k})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	refused := func(what string) {
+		t.Helper()
+		if n, state, err := l.Resume("guard"); !errors.Is(err, ErrCursor) || n != 0 || state != nil {
+			t.Errorf("%s: resumed %d %q %v", what, n, state, err)
+		}
+	}
+	file := filepath.Join(dir, cursorDir, "guard")
+	put := func(b []byte) {
+		t.Helper()
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Keep("guard", 17, []byte("what was taken")); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := func() {
+		t.Helper()
+		if n, state, err := l.Resume("guard"); n != 17 || string(state) != "what was taken" || err != nil {
+			t.Errorf("resumed %d %q %v", n, state, err)
+		}
+	}
+	good()
+	for i := range kept {
+		for bit := range 8 {
+			flipped := bytes.Clone(kept)
+			flipped[i] ^= 1 << bit
+			put(flipped)
+			refused("a flipped bit")
+		}
+		put(kept[:i])
+		refused("cut short")
+	}
+	put(append(bytes.Clone(kept), '\n'))
+	refused("longer")
+
+	// Whoever may write the folder and not read the key: another follower's, one
+	// without a seal, and one of another log.
+	if err := l.Keep("watch", 17, []byte("nothing was taken")); err != nil {
+		t.Fatal(err)
+	}
+	swapped, err := os.ReadFile(filepath.Join(dir, cursorDir, "watch"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(swapped)
+	refused("another follower's")
+	if err := l.Tree().Keep("guard", 17, []byte("nothing was taken")); err != nil {
+		t.Fatal(err)
+	}
+	refused("without a seal")
+	if _, _, err := l.Tree().Resume("watch"); !errors.Is(err, ErrCursor) {
+		t.Errorf("a follower without a key has read a sealed one: %v", err)
+	}
+	o, err := Open(other, Options{Key: testKey(t)})
+	if err == nil {
+		o.Close()
+		t.Fatal("a log was opened by another key")
+	}
+	put(kept)
+	good()
+}
+
+// TestSealsFollowTheKey: a key that is no longer in force seals nothing.
+func TestSealsFollowTheKey(t *testing.T) {
+	a, b := testKey(t), testKey(t)
+	c := Cursor{Origin: "ledger.example.com/x", Next: 5}
+	if _, _, err := b.unseal("guard", a.seal("guard", c, nil)); err == nil {
+		t.Error("one key has opened the other's seal")
+	}
+	if _, _, err := (Key{}).unseal("guard", (Key{}).seal("guard", c, nil)); err == nil {
+		t.Error("no key has opened a seal")
+	}
+	// One whose seed is kept elsewhere makes the same seal at each start.
+	far := func() Key {
+		k, err := NewKey(a.signer, a.public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	if got, state, err := far().unseal("guard", far().seal("guard", c, []byte("x"))); got != c || string(state) != "x" || err != nil {
+		t.Error(got, state, err)
+	}
 }

@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"crypto/ed25519"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -22,6 +24,7 @@ type Key struct {
 	signer   note.Signer
 	verifier note.Verifier
 	public   string
+	sealing  []byte // keys the seals of the log's own cursors; secret
 }
 
 // GenerateKey makes a fresh key for the log named origin, and gives its secret
@@ -60,17 +63,35 @@ func ParseKey(secret string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	return NewKey(signer, text)
+	return joinKey(signer, text, seed[1:])
 }
+
+// sealInfo is the HKDF info (RFC 5869) under which the key of seals is derived: from
+// the seed or, where that is kept elsewhere, from a signature on sealInfo, which is
+// no text of a checkpoint. Ed25519 signs the same text in the same way (RFC 8032,
+// section 5.1.6); a signer that does not only makes seals that are refused.
+const sealInfo = "weir ledger cursor seal 1\n"
 
 // NewKey joins a signer that keeps its secret elsewhere, such as a key
 // management service, with the text of its public half.
 func NewKey(signer note.Signer, verifier string) (Key, error) {
+	secret, err := signer.Sign([]byte(sealInfo))
+	if err != nil {
+		return Key{}, fmt.Errorf("%w: its signer does not sign: %w", ErrKey, err)
+	}
+	return joinKey(signer, verifier, secret)
+}
+
+func joinKey(signer note.Signer, verifier string, secret []byte) (Key, error) {
 	v, err := note.NewVerifier(strings.TrimSpace(verifier))
 	if err != nil || v.Name() != signer.Name() || v.KeyHash() != signer.KeyHash() {
 		return Key{}, fmt.Errorf("%w: signer and verifier are not of one key", ErrKey)
 	}
-	return Key{signer: signer, verifier: v, public: strings.TrimSpace(verifier)}, nil
+	sealing, err := hkdf.Key(sha256.New, secret, nil, sealInfo, sha256.Size)
+	if err != nil {
+		return Key{}, fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	return Key{signer: signer, verifier: v, public: strings.TrimSpace(verifier), sealing: sealing}, nil
 }
 
 // Verifier gives the public half as text (name+hash+data). It is what an auditor
