@@ -55,15 +55,23 @@ func dropped() *Entry {
 	return e
 }
 
-func TestEveryFieldIsCarried(t *testing.T) {
+// covered is one that has Seen, too.
+func covered() *Entry {
 	e := dropped()
+	e.Kind = Coverage
+	e.Seen = []Seen{{"customer", "support", "care", "contact.email", "$.items[*].email", weir.Mask, 130, 1 << 40, 255, 3}, {}}
+	return e
+}
+
+func TestEveryFieldIsCarried(t *testing.T) {
+	e := covered()
 	v := reflect.ValueOf(*e)
 	for i := range v.NumField() {
 		if v.Field(i).IsZero() {
 			t.Errorf("the test's entry lacks %s", v.Type().Field(i).Name)
 		}
 	}
-	for _, e := range []*Entry{full(), least(), dropped()} {
+	for _, e := range []*Entry{full(), least(), dropped(), covered()} {
 		got, err := Decode(mustEncode(t, e))
 		if err != nil || !reflect.DeepEqual(got, e) {
 			t.Errorf("%v\n got %+v\nwant %+v", err, got, e)
@@ -108,6 +116,21 @@ type wireEntry struct {
 	Keys          []string     `cbor:"30,keyasint,omitempty"`
 	Heads         []wireHead   `cbor:"31,keyasint,omitempty"`
 	Span          *wireSpan    `cbor:"32,keyasint,omitempty"`
+	Seen          []wireSeen   `cbor:"33,keyasint,omitempty"`
+}
+
+type wireSeen struct {
+	_        struct{} `cbor:",toarray"`
+	Route    string
+	Role     string
+	Purpose  weir.Purpose
+	Class    weir.Class
+	Field    string
+	Action   weir.Action
+	N        int
+	Read     int64
+	Unread   int64
+	Withheld int
 }
 
 type wireHead struct {
@@ -164,6 +187,9 @@ func (w *wireEntry) entry() *Entry {
 	if s := w.Span; s != nil {
 		e.Span = &Span{s.From, s.To, time.Unix(0, s.Since).UTC(), time.Unix(0, s.Until).UTC(), s.Root}
 	}
+	for _, s := range w.Seen {
+		e.Seen = append(e.Seen, Seen{s.Route, s.Role, s.Purpose, s.Class, s.Field, s.Action, s.N, s.Read, s.Unread, s.Withheld})
+	}
 	return e
 }
 
@@ -195,6 +221,7 @@ func TestPublicReadersAgree(t *testing.T) {
 	againstOracle(t, mustEncode(t, full()), full())
 	againstOracle(t, mustEncode(t, least()), least())
 	againstOracle(t, mustEncode(t, dropped()), dropped())
+	againstOracle(t, mustEncode(t, covered()), covered())
 }
 
 func drawEntry(t *rapid.T) *Entry {
@@ -241,6 +268,13 @@ func drawEntry(t *rapid.T) *Entry {
 		copy(h.Root[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "root"))
 		e.Heads = append(e.Heads, h)
 	}
+	for range rapid.IntRange(0, 10).Draw(t, "seen") {
+		e.Seen = append(e.Seen, Seen{
+			Route: text.Draw(t, "seen route"), Role: text.Draw(t, "seen role"), Purpose: weir.Purpose(text.Draw(t, "seen purpose")),
+			Class: weir.Class(text.Draw(t, "seen class")), Field: text.Draw(t, "seen field"), Action: weir.Action(rapid.Byte().Draw(t, "seen action")),
+			N: count.Draw(t, "seen n"), Read: int64(count.Draw(t, "seen read")), Unread: int64(count.Draw(t, "seen unread")), Withheld: count.Draw(t, "seen withheld"),
+		})
+	}
 	return e
 }
 
@@ -285,6 +319,9 @@ func TestWhatCannotBeWrittenIsRefused(t *testing.T) {
 		"actor not UTF-8":   func(e *Entry) { e.Act = []string{"\xff"} },
 		"negative head":     func(e *Entry) { e.Heads = []Head{{Size: -1}} },
 		"key not UTF-8":     func(e *Entry) { e.Keys.New = "\xff" },
+		"negative seen":     func(e *Entry) { e.Seen = []Seen{{Unread: -1}} },
+		"too much seen":     func(e *Entry) { e.Seen = make([]Seen, MaxSeen+1) },
+		"seen, not UTF-8":   func(e *Entry) { e.Seen = []Seen{{Field: "\xff"}} },
 		"too many subjects": func(e *Entry) { e.Subjects = make([]Taken, MaxSubjects+1) },
 		"an empty span":     func(e *Entry) { e.Span = &Span{From: 3, To: 3, Since: day, Until: day} },
 		"a negative span":   func(e *Entry) { e.Span = &Span{From: -1, To: 3, Since: day, Until: day} },
@@ -323,6 +360,9 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 		"an array":                 edit(0, 1, 0x88),
 		"another version":          edit(2, 1, 3),
 		"a version too new":        edit(2, 1, 2),
+		"a version yet to come":    edit(2, 1, 4),
+		"nothing seen":             append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keySeen, 0x80),
+		"too little seen":          append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keySeen, 0x81, 0x81, 0x60),
 		"a version too old":        edit(4, 1, byte(KeyChange)),
 		"empty keys":               append(append([]byte{0xa5, 0, 2}, b[3:]...), 0x18, keyKeys, 0x82, 0x60, 0x60),
 		"one key":                  append(append([]byte{0xa5, 0, 2}, b[3:]...), 0x18, keyKeys, 0x81, 0x61, 'x'),

@@ -230,7 +230,7 @@ func (r *decoder) entry(b []byte, e *Entry) {
 func (r *decoder) field(key uint64, e *Entry) {
 	switch key {
 	case keyVersion:
-		if r.version = r.uint(maxInt); r.version < formatVersion1 || r.version > formatVersion2 {
+		if r.version = r.uint(maxInt); r.version < formatVersion1 || r.version > formatVersion3 {
 			r.fail("has a version that this program does not know")
 		}
 	case keyKind:
@@ -360,7 +360,26 @@ func (r *decoder) field(key uint64, e *Entry) {
 			r.fail("holds a span that is not a run of entries")
 		}
 		e.Span = s
+	case keySeen:
+		n := r.array(MaxSeen)
+		if r.keep && r.err == nil {
+			e.Seen = make([]Seen, 0, n)
+		}
+		for ; n > 0 && r.err == nil; n-- {
+			s := r.seen()
+			if r.keep {
+				e.Seen = append(e.Seen, s)
+			}
+		}
 	}
+}
+
+func (r *decoder) seen() Seen {
+	r.tuple(10)
+	s := Seen{Route: r.string(), Role: r.string(), Purpose: weir.Purpose(r.string()), Class: weir.Class(r.string()), Field: r.string()}
+	s.Action, s.N = weir.Action(r.uint(maxByte)), int(r.uint(maxInt))
+	s.Read, s.Unread, s.Withheld = int64(r.uint(maxInt)), int64(r.uint(maxInt)), int(r.uint(maxInt))
+	return s
 }
 
 // An interner gives equal strings the same memory: nearly all text in a ledger

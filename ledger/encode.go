@@ -22,16 +22,21 @@ import (
 // the tests hold it to a public CBOR library's reading of the same bytes.
 
 // Values of keyVersion. The second came with the kinds behind Stop and the keys
-// behind keyUntil; an entry without any of these is written as it always was, so
-// that each entry has one version. A reader refuses any other.
+// behind keyUntil, the third with the kinds behind Succession and the keys behind
+// keySpan; an entry without any of these is written as it always was, so that each
+// entry has one version. A reader refuses any other.
 const (
 	formatVersion1 = 1
 	formatVersion2 = 2
+	formatVersion3 = 3
 )
 
 // version gives the version of an entry of kind k whose highest key is last.
 func version(k Kind, last uint64) uint64 {
-	if k > Stop || last > keyUntil {
+	switch {
+	case k > Succession || last > keySpan:
+		return formatVersion3
+	case k > Stop || last > keyUntil:
 		return formatVersion2
 	}
 	return formatVersion1
@@ -72,6 +77,7 @@ const (
 	keyKeys
 	keyHeads
 	keySpan
+	keySeen
 	endKeys
 )
 
@@ -184,10 +190,24 @@ func (w *encoder) span(s *Span) {
 	w.b = append(appendHead(w.b, majorBytes, uint64(len(s.Root))), s.Root[:]...)
 }
 
+func (w *encoder) seen(s *Seen) {
+	if s.N < 0 || s.Read < 0 || s.Unread < 0 || s.Withheld < 0 {
+		w.fail(keySeen, "is negative")
+		return
+	}
+	w.b = append(w.b, majorArray|10)
+	for _, text := range [...]string{s.Route, s.Role, string(s.Purpose), string(s.Class), s.Field} {
+		w.string(keySeen, text)
+	}
+	for _, n := range [...]uint64{uint64(s.Action), uint64(s.N), uint64(s.Read), uint64(s.Unread), uint64(s.Withheld)} {
+		w.b = appendHead(w.b, majorUint, n)
+	}
+}
+
 // AppendTo appends the encoding of e to dst. It fails with ErrEntry, and then
 // gives dst back as it was, if e has no valid Kind, a negative number, text that
-// is not UTF-8, a Time outside 1971 to 2262, too many subjects, or an encoding
-// longer than MaxEntry.
+// is not UTF-8, a Time outside 1971 to 2262, too many subjects or places seen, or an
+// encoding longer than MaxEntry.
 func (e *Entry) AppendTo(dst []byte) ([]byte, error) {
 	b, _, err := e.appendTo(dst)
 	return b, err
@@ -201,6 +221,9 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 	if len(e.Subjects) > MaxSubjects {
 		return dst, 0, fmt.Errorf("%w: more than %d subjects", ErrEntry, MaxSubjects)
 	}
+	if len(e.Seen) > MaxSeen {
+		return dst, 0, fmt.Errorf("%w: more than %d places seen", ErrEntry, MaxSeen)
+	}
 	start := len(dst)
 	// All fields together are at least 24, few entries have as many: room for
 	// a head of one byte, and the rest is moved in the rare case.
@@ -208,6 +231,9 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 	last := uint64(keyUntil)
 	if e.Keys != (KeyPair{}) || len(e.Heads) > 0 || e.Span != nil {
 		last = keySpan
+	}
+	if len(e.Seen) > 0 {
+		last = keySeen
 	}
 	w.uint(keyVersion, int64(version(e.Kind, last)))
 	w.uint(keyKind, int64(e.Kind))
@@ -290,6 +316,12 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 	}
 	if e.Span != nil {
 		w.span(e.Span)
+	}
+	if len(e.Seen) > 0 {
+		w.array(keySeen, len(e.Seen))
+		for i := range e.Seen {
+			w.seen(&e.Seen[i])
+		}
 	}
 
 	b = w.b

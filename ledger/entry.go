@@ -31,13 +31,14 @@ const (
 	Heartbeat                    // a node is alive; Heads says what it saw of the others
 	Dropped                      // the entries of Span are no longer kept; their hashes are
 	Succession                   // this log goes on where that of Heads ends; Keys has both keys
+	Coverage                     // what the traffic since the last one of the node held, and what was done about it; Seen has it
 	endKinds
 )
 
 var kindNames = [...]string{
 	"unknown", "start", "intent", "release", "denied", "close", "summary",
 	"policy-loaded", "alert", "hold", "lift", "staff", "stop",
-	"key-change", "heartbeat", "dropped", "succession",
+	"key-change", "heartbeat", "dropped", "succession", "coverage",
 }
 
 // String gives the name of k in lower case.
@@ -115,6 +116,7 @@ type Entry struct {
 	Keys  KeyPair // KeyChange: the log's public keys before and after
 	Heads []Head  // Heartbeat: the newest checkpoints that the node has seen of other logs
 	Span  *Span   // Dropped: which entries
+	Seen  []Seen  // Coverage: routes, classes and fields; at most MaxSeen
 }
 
 // What Rule says in an entry of kind KeyChange.
@@ -138,6 +140,33 @@ type Span struct {
 	From, To     int64
 	Since, Until time.Time // times of the first and the last of them
 	Root         tlog.Hash // of the tree of the first To entries
+}
+
+// MaxSeen is how many Seen one Entry can hold. They fit into MaxEntry if their texts
+// have 500 bytes each.
+const MaxSeen = 100
+
+// A Seen says what the traffic held in one place, and what was done about it. It is
+// about a route where Class and Field are empty; about a class on a route where only
+// Field is; and about a field of its answers where Field is there: one in which
+// nothing was found has no Class. Rule of the entry is "" where the policy was
+// enforced, else why it was not.
+type Seen struct {
+	// Route is the policy's name of it; where the policy has none, the method and the
+	// shape of the path, as "GET /orders/{id}".
+	Route   string
+	Role    string
+	Purpose weir.Purpose
+	Class   weir.Class
+	// Field is where in an answer: "$.items[*].email" in JSON, "column email" in CSV,
+	// "header Location", "text", "html". Keys that could be somebody's are "{id}".
+	Field  string
+	Action weir.Action // what was done about Class
+
+	N        int   // exchanges of the route; findings of the class; of the field, those that were looked at
+	Read     int64 // of a route: bytes inspected,
+	Unread   int64 // bytes that passed without being inspected,
+	Withheld int   // and segments that were withheld
 }
 
 // Count says how often an Action was taken on findings of a Class.
