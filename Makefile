@@ -29,10 +29,11 @@ lint:
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-## tools: what the tests need of the machine: a C compiler for the race detector, Chromium for the console's, PostgreSQL for the shared store's.
+## tools: what the tests need of the machine: a C compiler for the race detector, ssh-keygen for signatures, Chromium for the console's, PostgreSQL for the shared store's.
 tools:
 	@missing=""; \
 	command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || missing="$$missing gcc libc6-dev"; \
+	command -v ssh-keygen >/dev/null 2>&1 || missing="$$missing openssh-client"; \
 	command -v chromium >/dev/null 2>&1 || missing="$$missing chromium"; \
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	if [ -n "$$missing" ]; then \

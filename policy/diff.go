@@ -44,6 +44,7 @@ func Diff(from, to *Policy) []Change {
 	d.routes()
 	d.rules()
 	d.finders()
+	d.approvals()
 	return d.all
 }
 

@@ -38,6 +38,8 @@ const (
 	inWatch       = "watch"
 	inBudgetSpent = "watch.budget-spent"
 	inIDWalking   = "watch.id-walking"
+	inApprovers   = "approvers"
+	inApprover    = "approvers.<approver>"
 	inDetector    = "detectors[]"
 	inCases       = "detectors[].cases"
 )
@@ -57,6 +59,8 @@ var keys = [...]Key{
 	{inFile, "routes", "a list of routes", "none", "Where a request names a customer, or an answer holds customers."},
 	{inFile, "undeclared-routes", "`inspect` or `block`", "`inspect`", "What happens to a request that matches no route: `inspect` lets it through with every answer read and judged, `block` refuses it."},
 	{inFile, "watch", "rules by name", "alerts without holds", "What the rules that follow the ledger do."},
+	{inFile, "approvals", "a number of people, to 9", "`1`: who changes the file alone", "How many different people have to sign a policy that permits more than this one before it comes in force. Who they are, and how many, this policy says and not the new one. A policy that only narrows needs nobody."},
+	{inFile, "approvers", "people by name", "none", "Who may agree to a policy that widens, and to requests for more customers."},
 	{inFile, "detectors", "a list of detectors", "none", "What finds classes that only you know, such as the numbers of your membership cards."},
 
 	{inClasses, "<class>", "a block", "", "The name of a class: a family, a dot and a name, in lower-case letters, digits and underscores, such as `contact.email` or `identity.us.ssn`. Or a family, which stands for every class in it: `identity.*`, `identity.us.*`. The declaration of the class itself goes before that of its family, a smaller family's before a larger one's; what it says holds whole."},
@@ -105,6 +109,10 @@ var keys = [...]Key{
 	{inIDWalking, "strangers", "a number", "", "How many different other customers it must ask for."},
 	{inIDWalking, "within", "a time", "", "In which time."},
 	{inIDWalking, "hold", "a time", "no hold", "How long the customer is refused everything."},
+
+	{inApprovers, "<approver>", "a block", "", "The person's name as a principal, as credentials give it. Nobody approves what they asked for themselves."},
+	{inApprover, "keys", "a list of SSH keys", "", "The person's public keys, each as a line of an `id_ed25519.pub`: `ssh-ed25519` or `sk-ssh-ed25519@openssh.com` (a security key), base64, comment. No two people have the same."},
+	{inApprover, "approves", "a list of `policy` and `requests`", "both", "What the person may agree to: a `policy` that widens, `requests` for more customers."},
 
 	{inDetector, "class", "a class", "", "What it finds. It is declared and seen like any other class."},
 	{inDetector, "pattern", "a regular expression", "", "In the syntax of RE2. Goes in single quotes where YAML would read it otherwise."},

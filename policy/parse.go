@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,13 +15,14 @@ import (
 // where there is one, is an *Errors: every mistake that could be found, with its
 // place. It panics on no input.
 func Parse(file string, src []byte) (*Policy, error) {
-	version := versionOf(src)
+	digest := sha256.Sum256(src)
 	src = bytes.TrimPrefix(src, []byte("\ufeff")) // a byte order mark, as some editors write it
 	c := &compiler{
 		mistakes: mistakes{file: file, source: lines(src)},
 		Policy: &Policy{
 			file:     file,
-			version:  version,
+			version:  versionOf(digest),
+			digest:   digest,
 			exact:    make(map[weir.Class]int),
 			families: make(map[weir.Class]int),
 			roles:    make(map[string]*role),
@@ -101,6 +103,7 @@ func (c *compiler) compile(root *node) {
 		c.blockUndeclared = c.word(f, "inspect", "block") == "block"
 	}
 	c.readWatch(fields["watch"].value)
+	c.readApprovals(fields)
 	c.readDetectors(fields["detectors"].value)
 }
 

@@ -32,6 +32,7 @@ import (
 type Policy struct {
 	file    string
 	version string
+	digest  [sha256.Size]byte
 	source  []string // the lines of the file, for messages
 	declare at       // where classes are declared
 
@@ -52,6 +53,8 @@ type Policy struct {
 	blockUndeclared bool
 	observe         bool // where no route says otherwise
 
+	approvals int // 0: not said
+	approvers []Approver
 	watch     WatchRules
 	detectors []Detector
 	warnings  []Warning
@@ -164,7 +167,9 @@ func (p *Policy) Watch() WatchRules { return p.watch }
 // file.
 func (p *Policy) Warnings() []Warning { return slices.Clone(p.warnings) }
 
-func versionOf(src []byte) string {
-	sum := sha256.Sum256(src)
-	return "sha256:" + hex.EncodeToString(sum[:6])
+// versionLength is how many bytes of the digest name a policy.
+const versionLength = 6
+
+func versionOf(digest [sha256.Size]byte) string {
+	return "sha256:" + hex.EncodeToString(digest[:versionLength])
 }
