@@ -20,6 +20,8 @@
 // each other's checkpoints. A Peer reads a log from outside, a Merge several as one
 // stream in the order of time.
 //
+// A Permit is a receipt that opens values, each once: who reads from a vault shows it.
+//
 // It guarantees that a Receipt exists only for entries that are durable, in the
 // store too where one is attached, in the order of their Append; that a log which
 // failed to write or to sync stops for good and gives no further Receipt; that no
