@@ -310,9 +310,10 @@ const (
 	ByIssuer
 	ByNetwork
 	ByDeployment
+	ByAllowance // an approved request for more customers
 )
 
-var partyNames = [...]string{"credential", "principal", "actor", "role", "issuer", "network", "deployment"}
+var partyNames = [...]string{"credential", "principal", "actor", "role", "issuer", "network", "deployment", "allowance"}
 
 func (k PartyKind) String() string { return name(partyNames[:], int(k)) }
 

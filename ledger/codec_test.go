@@ -63,15 +63,24 @@ func covered() *Entry {
 	return e
 }
 
-func TestEveryFieldIsCarried(t *testing.T) {
+// asked is one that has all fields.
+func asked() *Entry {
 	e := covered()
+	e.Kind = Request
+	e.Change = &Change{[12]byte{1}, [32]byte{2}, [32]byte{3}, "a signature"}
+	e.Asked = &Asked{[12]byte{4}, 3, 50}
+	return e
+}
+
+func TestEveryFieldIsCarried(t *testing.T) {
+	e := asked()
 	v := reflect.ValueOf(*e)
 	for i := range v.NumField() {
 		if v.Field(i).IsZero() {
 			t.Errorf("the test's entry lacks %s", v.Type().Field(i).Name)
 		}
 	}
-	for _, e := range []*Entry{full(), least(), dropped(), covered()} {
+	for _, e := range []*Entry{full(), least(), dropped(), covered(), asked(), {Kind: Request, Time: day, Asked: &Asked{}, Change: &Change{}}} {
 		got, err := Decode(mustEncode(t, e))
 		if err != nil || !reflect.DeepEqual(got, e) {
 			t.Errorf("%v\n got %+v\nwant %+v", err, got, e)
@@ -117,6 +126,22 @@ type wireEntry struct {
 	Heads         []wireHead   `cbor:"31,keyasint,omitempty"`
 	Span          *wireSpan    `cbor:"32,keyasint,omitempty"`
 	Seen          []wireSeen   `cbor:"33,keyasint,omitempty"`
+	Change        *wireChange  `cbor:"34,keyasint,omitempty"`
+	Asked         *wireAsked   `cbor:"35,keyasint,omitempty"`
+}
+
+type wireChange struct {
+	_         struct{} `cbor:",toarray"`
+	ID        [12]byte
+	From, To  [32]byte
+	Signature string
+}
+
+type wireAsked struct {
+	_         struct{} `cbor:",toarray"`
+	ID        [12]byte
+	Lanes     weir.Lanes
+	Customers int
 }
 
 type wireSeen struct {
@@ -190,6 +215,12 @@ func (w *wireEntry) entry() *Entry {
 	for _, s := range w.Seen {
 		e.Seen = append(e.Seen, Seen{s.Route, s.Role, s.Purpose, s.Class, s.Field, s.Action, s.N, s.Read, s.Unread, s.Withheld})
 	}
+	if c := w.Change; c != nil {
+		e.Change = &Change{c.ID, c.From, c.To, c.Signature}
+	}
+	if a := w.Asked; a != nil {
+		e.Asked = &Asked{a.ID, a.Lanes, a.Customers}
+	}
 	return e
 }
 
@@ -222,6 +253,7 @@ func TestPublicReadersAgree(t *testing.T) {
 	againstOracle(t, mustEncode(t, least()), least())
 	againstOracle(t, mustEncode(t, dropped()), dropped())
 	againstOracle(t, mustEncode(t, covered()), covered())
+	againstOracle(t, mustEncode(t, asked()), asked())
 }
 
 func drawEntry(t *rapid.T) *Entry {
@@ -274,6 +306,15 @@ func drawEntry(t *rapid.T) *Entry {
 			Class: weir.Class(text.Draw(t, "seen class")), Field: text.Draw(t, "seen field"), Action: weir.Action(rapid.Byte().Draw(t, "seen action")),
 			N: count.Draw(t, "seen n"), Read: int64(count.Draw(t, "seen read")), Unread: int64(count.Draw(t, "seen unread")), Withheld: count.Draw(t, "seen withheld"),
 		})
+	}
+	if rapid.Bool().Draw(t, "change") {
+		e.Change = &Change{Signature: text.Draw(t, "signature")}
+		copy(e.Change.ID[:], rapid.SliceOfN(rapid.Byte(), 12, 12).Draw(t, "proposal"))
+		copy(e.Change.To[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "to"))
+	}
+	if rapid.Bool().Draw(t, "asked") {
+		e.Asked = &Asked{Lanes: weir.Lanes(rapid.Byte().Draw(t, "asked lanes")), Customers: count.Draw(t, "asked customers")}
+		copy(e.Asked.ID[:], rapid.SliceOfN(rapid.Byte(), 12, 12).Draw(t, "request"))
 	}
 	return e
 }
@@ -362,6 +403,7 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 		"a version too new":        edit(2, 1, 2),
 		"a version yet to come":    edit(2, 1, 4),
 		"nothing seen":             append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keySeen, 0x80),
+		"half an asked":            append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keyAsked, 0x82, 0x60),
 		"too little seen":          append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keySeen, 0x81, 0x81, 0x60),
 		"a version too old":        edit(4, 1, byte(KeyChange)),
 		"empty keys":               append(append([]byte{0xa5, 0, 2}, b[3:]...), 0x18, keyKeys, 0x82, 0x60, 0x60),

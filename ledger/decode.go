@@ -371,6 +371,24 @@ func (r *decoder) field(key uint64, e *Entry) {
 				e.Seen = append(e.Seen, s)
 			}
 		}
+	case keyChange:
+		r.tuple(4)
+		var c Change
+		r.fixed(c.ID[:])
+		r.fixed(c.From[:])
+		r.fixed(c.To[:])
+		c.Signature = r.string()
+		if r.keep {
+			e.Change = &c
+		}
+	case keyAsked:
+		r.tuple(3)
+		var a Asked
+		r.fixed(a.ID[:])
+		a.Lanes, a.Customers = weir.Lanes(r.uint(maxByte)), int(r.uint(maxInt))
+		if r.keep {
+			e.Asked = &a
+		}
 	}
 }
 

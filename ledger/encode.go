@@ -78,6 +78,8 @@ const (
 	keyHeads
 	keySpan
 	keySeen
+	keyChange
+	keyAsked
 	endKeys
 )
 
@@ -232,8 +234,8 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 	if e.Keys != (KeyPair{}) || len(e.Heads) > 0 || e.Span != nil {
 		last = keySpan
 	}
-	if len(e.Seen) > 0 {
-		last = keySeen
+	if len(e.Seen) > 0 || e.Change != nil || e.Asked != nil {
+		last = keyAsked
 	}
 	w.uint(keyVersion, int64(version(e.Kind, last)))
 	w.uint(keyKind, int64(e.Kind))
@@ -322,6 +324,21 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 		for i := range e.Seen {
 			w.seen(&e.Seen[i])
 		}
+	}
+	if c := e.Change; c != nil {
+		w.array(keyChange, 4)
+		for _, p := range [...][]byte{c.ID[:], c.From[:], c.To[:]} {
+			w.b = append(appendHead(w.b, majorBytes, uint64(len(p))), p...)
+		}
+		w.string(keyChange, c.Signature)
+	}
+	if a := e.Asked; a != nil {
+		if a.Customers < 0 {
+			w.fail(keyAsked, "is negative")
+		}
+		w.array(keyAsked, 3)
+		w.b = append(appendHead(w.b, majorBytes, uint64(len(a.ID))), a.ID[:]...)
+		w.b = appendHead(appendHead(w.b, majorUint, uint64(a.Lanes)), majorUint, uint64(a.Customers))
 	}
 
 	b = w.b

@@ -32,13 +32,15 @@ const (
 	Dropped                      // the entries of Span are no longer kept; their hashes are
 	Succession                   // this log goes on where that of Heads ends; Keys has both keys
 	Coverage                     // what the traffic since the last one of the node held, and what was done about it; Seen has it
+	PolicyStep                   // a policy that widens went a step on its way into force; Rule says which, Change has it
+	Request                      // a request for more customers went a step; Rule says which, Asked has it
 	endKinds
 )
 
 var kindNames = [...]string{
 	"unknown", "start", "intent", "release", "denied", "close", "summary",
 	"policy-loaded", "alert", "hold", "lift", "staff", "stop",
-	"key-change", "heartbeat", "dropped", "succession", "coverage",
+	"key-change", "heartbeat", "dropped", "succession", "coverage", "policy-step", "request",
 }
 
 // String gives the name of k in lower case.
@@ -117,6 +119,42 @@ type Entry struct {
 	Heads []Head  // Heartbeat: the newest checkpoints that the node has seen of other logs
 	Span  *Span   // Dropped: which entries
 	Seen  []Seen  // Coverage: routes, classes and fields; at most MaxSeen
+
+	Change *Change // PolicyLoaded, PolicyStep: from which policy to which
+	Asked  *Asked  // Request: for what; Intent, Release: under which request, where that was beyond what is ordinary
+}
+
+// What Rule says in an entry of kind PolicyStep.
+const (
+	Proposed  = "proposed"  // it waits for approvals
+	Signed    = "signed"    // Principal agrees; the Change has the signature
+	Withdrawn = "withdrawn" // it waits no longer
+	Waiting   = "waiting"   // what its file says is not in force: Text says why
+)
+
+// What Rule says in an entry of kind Request: by Principal, about Party.
+const (
+	RequestAsked     = "asked"     // Until: when it would end
+	RequestApproved  = "approved"  // from here until Until
+	RequestRefused   = "refused"   // it never will be
+	RequestExpired   = "expired"   // its time is over, or nobody agreed in time
+	RequestWithdrawn = "withdrawn" // by who asked, or who had agreed
+)
+
+// A Change names what is to take whose place. From and To are SHA-256 digests of
+// whole policies; a zero From is none.
+type Change struct {
+	ID        [12]byte // of the proposal, random; zero: none was needed
+	From, To  [32]byte
+	Signature string // Signed: as ssh-keygen -Y sign writes it
+}
+
+// Asked is what somebody wants beyond what is ordinary: so many different customers,
+// in each of the lanes.
+type Asked struct {
+	ID        [12]byte // random
+	Lanes     weir.Lanes
+	Customers int
 }
 
 // What Rule says in an entry of kind KeyChange.
@@ -183,10 +221,11 @@ type Taken struct {
 }
 
 // Parties gives everybody that the entry's exchange is charged to: credential,
-// principal, actors, role, issuer, network and, always, the deployment. One
-// without a name is left out.
+// principal, actors, role, issuer, network and, always, the deployment, and the
+// allowance under which it went beyond what is ordinary. One without a name is left
+// out.
 func (e *Entry) Parties() []weir.Party {
-	ps := make([]weir.Party, 0, 6+len(e.Act))
+	ps := make([]weir.Party, 0, 7+len(e.Act))
 	add := func(kind weir.PartyKind, name string) {
 		if name != "" {
 			ps = append(ps, weir.Party{Kind: kind, Name: name})
@@ -200,5 +239,9 @@ func (e *Entry) Parties() []weir.Party {
 	add(weir.ByRole, e.Role)
 	add(weir.ByIssuer, e.Issuer)
 	add(weir.ByNetwork, e.Network)
-	return append(ps, weir.Party{Kind: weir.ByDeployment})
+	ps = append(ps, weir.Party{Kind: weir.ByDeployment})
+	if e.Asked != nil {
+		add(weir.ByAllowance, weir.ExchangeID(e.Asked.ID).String())
+	}
+	return ps
 }
