@@ -34,6 +34,7 @@ func main() {
 type cli struct {
 	Init     initCommand     `cmd:"" help:"Write a weir.yaml and a policy.yaml that work as they stand."`
 	Serve    serveCommand    `cmd:"" help:"Stand before a service and guard what leaves it."`
+	Status   statusCommand   `cmd:"" help:"Say how the server that runs here stands."`
 	Policy   policyCommand   `cmd:"" help:"Check, test, compare and explain policies."`
 	Notice   noticeCommand   `cmd:"" help:"Print the privacy notice's table from a policy."`
 	Ledger   ledgerCommand   `cmd:"" help:"Verify and read the ledger."`

@@ -23,6 +23,7 @@ import (
 	"github.com/getweir/weir/identity"
 	"github.com/getweir/weir/index"
 	"github.com/getweir/weir/inspect"
+	"github.com/getweir/weir/internal/adminsock"
 	"github.com/getweir/weir/ledger"
 	"github.com/getweir/weir/watch"
 )
@@ -86,6 +87,7 @@ type server struct {
 	witness *ledger.Witnessing // nil: no witnesses
 	archive *ledger.Archiver   // nil: no archive
 	peers   *ledger.Peers      // nil: no roster
+	admin   *adminsock.Server
 }
 
 // newServer opens the state, restores what was taken and held, and listens; run
@@ -161,6 +163,9 @@ func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logg
 	if s.tiles, err = newTileServer(cfg, s.state.ledger, s.peers, s.http.TLSConfig, log); err != nil {
 		return nil, errors.Join(err, s.listen.Close())
 	}
+	if s.admin, err = adminsock.Listen(cfg.State, s.desk().calls(), log); err != nil {
+		return nil, errors.Join(err, s.listen.Close(), s.tiles.close())
+	}
 	return s, nil
 }
 
@@ -189,7 +194,7 @@ func (s *server) run(ctx context.Context) error {
 
 	if err := s.record(ledgerCtx, &ledger.Entry{Kind: ledger.Start, Policy: s.guard.Policy().Version(), Text: modeText(s.guard.Mode())}); err != nil {
 		stopLedger()
-		return errors.Join(err, <-ledgerDone, s.listen.Close(), s.tiles.close(), s.state.close())
+		return errors.Join(err, <-ledgerDone, s.listen.Close(), s.tiles.close(), s.admin.Close(), s.state.close())
 	}
 	front, ctx := errgroup.WithContext(ctx)
 	rooms, behind := errgroup.WithContext(behind)
@@ -210,6 +215,7 @@ func (s *server) run(ctx context.Context) error {
 		rooms.Go(func() error { return s.state.shared.Run(behind) })
 	}
 	rooms.Go(func() error { return s.auth.Run(behind) })
+	rooms.Go(func() error { return s.admin.Run(behind) })
 	if s.index != nil {
 		rooms.Go(func() error { return s.index.Run(behind) })
 	}

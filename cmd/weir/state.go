@@ -23,6 +23,7 @@ import (
 //	ledger/            the log, which may be copied and shown to auditors
 //	subjects.db        which identifier has which pseudonym; not where a store is shared
 //	past/              the ledgers before this one, restored and closed
+//	admin.sock         where commands reach the server, while one runs
 //	index.db           who saw whom, made from the ledger; may be deleted
 //	keys/ledger.key    signs checkpoints; keyring.go says what stands in it
 //	keys/subjects.key  keys the subject directory's hashes
