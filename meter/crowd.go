@@ -79,16 +79,12 @@ func (c *crowd) minute(i int) (m uint32, ok bool) {
 	return c.edges[weir.Month] + uint32(since), since < minutesKept
 }
 
-func (c *crowd) has(print uint64, at uint32) (in [weir.NumWindows]place) {
+// has says in which windows the customer is counted, where it may stay up to a
+// minute longer than it is inside.
+func (c *crowd) has(print uint64) (in [weir.NumWindows]bool) {
 	if m, ok := c.minute(c.slot(print)); ok {
 		for w := range in {
-			switch {
-			case m < c.edges[w]:
-			case inside(m*60, at, weir.Window(w)):
-				in[w] = within
-			default:
-				in[w] = leaving
-			}
+			in[w] = m >= c.edges[w]
 		}
 	}
 	return in

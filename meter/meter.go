@@ -11,7 +11,8 @@
 // It guarantees the hard bound: Charge takes from all parties of a segment or
 // from none, under one lock, and never lets the distinct customers of any party,
 // lane and window pass the limit that it was given, at any concurrency and
-// whatever the clock does. Time only moves forward in a Meter; it counts whole
+// whatever the clock does. Where a limit is lowered below what was taken, nothing passes,
+// not even who was taken already, until the window is within it again. Time only moves forward in a Meter; it counts whole
 // seconds, of large parties minutes, and lets a customer go from a window up to
 // one of those late, never early.
 //
@@ -176,20 +177,22 @@ func (m *Meter) affordable(at uint32, accounts []weir.Account, demands []Demand)
 				if !d.Lanes.Has(lane) {
 					continue
 				}
-				var in [weir.NumWindows]place
+				var in [weir.NumWindows]bool
 				var counts [weir.NumWindows]int
 				if t != nil {
-					if t.current(m.who[k]) {
+					counts = *t.taken()
+					if t.current(m.who[k]) && kept(counts, limit) {
 						continue
 					}
-					in, counts = t.has(m.who[k], at), *t.taken()
+					in = t.has(m.who[k])
 				}
 				for w := range weir.NumWindows {
 					taken := counts[w]
-					// Whoever is in the window costs nothing. So does who may just have left
-					// a crowd's and is counted still, unless more are counted than may be:
-					// a tally that becomes a crowd takes some back in.
-					if limit[w] == weir.Unbounded || in[w] == within || in[w] == leaving && taken <= limit[w] {
+					// Whoever is counted in the window costs nothing, unless more are counted
+					// than may be: because the limit was lowered, or because a tally that
+					// became a crowd took some back in. Letting those pass again would keep
+					// them in the window, and the window above its limit, for good.
+					if limit[w] == weir.Unbounded || in[w] && taken <= limit[w] {
 						continue
 					}
 					fresh[w]++
@@ -201,6 +204,16 @@ func (m *Meter) affordable(at uint32, accounts []weir.Account, demands []Demand)
 		}
 	}
 	return nil
+}
+
+// kept reports whether no window counts more than its limit.
+func kept(counts [weir.NumWindows]int, limit weir.Budget) bool {
+	for w, n := range counts {
+		if n > limit[w] && limit[w] != weir.Unbounded {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *Meter) over(at uint32, p weir.Party, lane weir.Lane, w weir.Window, limit int, t *tally) *Over {

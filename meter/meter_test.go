@@ -315,6 +315,35 @@ func TestClockNeverRunsBack(t *testing.T) {
 	}
 }
 
+// TestLaw3ALoweredLimit: after a limit was lowered nobody passes until the window is
+// within it again. If those who were taken before went on passing, they would stay in
+// the window, and keep it above its limit, for as long as somebody asks.
+func TestLaw3ALoweredLimit(t *testing.T) {
+	for _, exact := range []int{maxExact, 0} { // by the second, and by the minute
+		m := New()
+		m.exact = exact
+		wide, narrow := []weir.Account{account(weir.ByPrincipal, "p", 4, 9, 9)}, []weir.Account{account(weir.ByPrincipal, "p", 2, 9, 9)}
+		charge := func(after time.Duration, a []weir.Account, n int) bool {
+			fit, _ := m.Charge(start.Add(after), a, [][]Demand{demand(weir.Clear, n)})
+			return fit == 1
+		}
+		for n := range 4 {
+			if !charge(time.Duration(n)*20*time.Minute, wide, n) {
+				t.Fatalf("customer %d of 4 does not pass", n)
+			}
+		}
+		if charge(61*time.Minute, narrow, 3) || charge(61*time.Minute, narrow, 4) {
+			t.Error("three are in the window of two, and another passes, or one again")
+		}
+		if !charge(85*time.Minute, narrow, 3) {
+			t.Error("two are left in the window of two, and one of them does not pass again")
+		}
+		if charge(85*time.Minute, narrow, 4) {
+			t.Error("a third passes in the window of two")
+		}
+	}
+}
+
 // TestRestoreEqualsCharge: what is put back counts as it did.
 func TestRestoreEqualsCharge(t *testing.T) {
 	a := []weir.Account{account(weir.ByPrincipal, "p", 5, 5, 5)}

@@ -65,19 +65,10 @@ func (t *tally) slot(id uint32) uint32 {
 	}
 }
 
-// A place says whether a customer is in a window.
-type place uint8
-
-const (
-	outside place = iota
-	leaving       // counted in it, and perhaps outside: a crowd cannot tell
-	within
-)
-
-// has says where the customer is at second at. expire(at) came before.
-func (t *tally) has(c customer, at uint32) (in [weir.NumWindows]place) {
+// has says in which windows the customer is counted. expire came before.
+func (t *tally) has(c customer) (in [weir.NumWindows]bool) {
 	if t.crowd != nil {
-		return t.crowd.has(c.print, at)
+		return t.crowd.has(c.print)
 	}
 	if c.id == none {
 		return in
@@ -85,7 +76,7 @@ func (t *tally) has(c customer, at uint32) (in [weir.NumWindows]place) {
 	if p := t.index[t.slot(c.id)]; p != 0 {
 		for w := range in {
 			if int(p-1) >= t.cursors[w] {
-				in[w] = within
+				in[w] = true
 			}
 		}
 	}
