@@ -23,6 +23,7 @@ const module = "github.com/getweir/weir"
 var order = []string{
 	"", // package weir, the words
 	"consent identity inspect ledger mask meter policy vendor",
+	"fleet",
 	"export guard index vault watch",
 	"incident rights",
 	"assure",
@@ -35,7 +36,7 @@ var order = []string{
 var only = map[string][]string{
 	"inspect": {"guard", "door/files", "cmd/*"},
 	"mask":    {"guard", "door/files", "cmd/*"},
-	"meter":   {"guard", "cmd/*"},
+	"meter":   {"fleet", "guard", "store/*", "cmd/*"},
 }
 
 // verifierMay lists all of ours that the auditor's tool may import: what an

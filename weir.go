@@ -373,6 +373,7 @@ const (
 	ReasonUnreadable Reason = "unreadable"     // the answer cannot be inspected
 	ReasonRequest    Reason = "request"        // the request is not one that can be decided
 	ReasonRecord     Reason = "record"         // the ledger cannot record it
+	ReasonStore      Reason = "store"          // what the nodes of the deployment share cannot be asked
 	ReasonUpstream   Reason = "upstream"       // the service behind the door failed
 	ReasonInternal   Reason = "internal-error" // Weir failed
 )

@@ -410,6 +410,8 @@ func (x *exchange) Ended() string {
 		return "held"
 	case weir.ReasonRecord:
 		return "not recordable"
+	case weir.ReasonStore:
+		return "node out of touch"
 	}
 	return strings.ReplaceAll(x.Outcome, "-", " ")
 }

@@ -42,7 +42,7 @@ func status(d *weir.Denial) int {
 		return http.StatusForbidden
 	case weir.ReasonRequest:
 		return http.StatusBadRequest
-	case weir.ReasonRecord:
+	case weir.ReasonRecord, weir.ReasonStore:
 		return http.StatusServiceUnavailable
 	case weir.ReasonUnreadable, weir.ReasonUpstream:
 		return http.StatusBadGateway
