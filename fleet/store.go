@@ -36,7 +36,8 @@ type Store interface {
 	// one party the longer one stays.
 	Publish(ctx context.Context, log string, upto int64, acts []Act) error
 	// Charge charges the longest prefix of segments that every account can afford, in
-	// one step.
+	// one step. Whoever counts in a window costs nothing more there, unless more count
+	// than may: some are counted longer than they need be.
 	Charge(ctx context.Context, c *Charge) (Charged, error)
 	// Settle takes over what was taken under leases, and grants others.
 	Settle(ctx context.Context, s *Settlement) (Settled, error)

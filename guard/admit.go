@@ -30,6 +30,9 @@ func (p *Pass) admit(ctx context.Context) *weir.Denial {
 	if e := x.Principal.Expires; !e.IsZero() && !now.Before(e) {
 		return &weir.Denial{Reason: weir.ReasonCredential, Message: "The credential has expired."}
 	}
+	if d := g.inTouch(); d != nil {
+		return d
+	}
 	if x.Principal.Kind == weir.Customer && !x.Principal.Own.IsZero() {
 		own, err := g.resolve(ctx, x.Principal.Own)
 		if err != nil {
@@ -65,11 +68,8 @@ func (p *Pass) admit(ctx context.Context) *weir.Denial {
 	if plan.Own && g.mode == Enforce {
 		return &weir.Denial{Reason: weir.ReasonNotOwn, Message: "This record belongs to another customer."}
 	}
-	_, over := g.meter.Charge(now, p.plan.Accounts, [][]meter.Demand{{{Subject: subject, Lanes: p.probed[0].Lanes}}})
-	if over != nil {
-		return spent(over)
-	}
-	return nil
+	_, denial = g.charge(ctx, now, p.plan.Accounts, [][]meter.Demand{{{Subject: subject, Lanes: p.probed[0].Lanes}}})
+	return denial
 }
 
 // passAll is what Plan would say if nothing were forbidden: the parties are

@@ -69,6 +69,8 @@ type Config struct {
 	Ledger   Ledger
 	Subjects Resolver
 	Mode     Mode
+	// Shared is what the node counts and decides with others; nil: it is alone.
+	Shared Shared
 	// Cursors let a start go on from what was known a while ago; nil: it reads the
 	// whole ledger.
 	Cursors Cursors
@@ -83,6 +85,7 @@ type Guard struct {
 	ledger   Ledger
 	subjects Resolver
 	mode     Mode
+	shared   Shared // nil: alone
 	log      *slog.Logger
 	meter    *meter.Meter
 
@@ -125,7 +128,7 @@ func New(c Config) (*Guard, error) {
 		c.Now = time.Now
 	}
 	g := &Guard{
-		ledger: c.Ledger, subjects: c.Subjects, mode: c.Mode, log: c.Log,
+		ledger: c.Ledger, subjects: c.Subjects, mode: c.Mode, shared: c.Shared, log: c.Log,
 		meter: meter.New(), cursors: c.Cursors, keepEntries: keepEntries, clock: c.Now, began: c.Now(),
 	}
 	g.base = g.began.Round(0) // without the monotonic reading: this one is written down

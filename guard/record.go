@@ -142,8 +142,8 @@ func (p *Pass) PassUnread(ctx context.Context, n int) *weir.Denial {
 		if p.subject == p.own {
 			d.Lanes = weir.Lanes(0).With(weir.Own)
 		}
-		if _, over := p.guard.meter.Charge(p.guard.now(), p.plan.Accounts, [][]meter.Demand{{d}}); over != nil {
-			p.stopped = spent(over)
+		if _, denial := p.guard.charge(ctx, p.guard.now(), p.plan.Accounts, [][]meter.Demand{{d}}); denial != nil {
+			p.stopped = denial
 			return p.stopped
 		}
 		release := p.entry(ledger.Release)

@@ -72,7 +72,7 @@ func (p *Pass) Release(ctx context.Context, segments []weir.Segment) Release {
 	pieces := p.inspect(segments)
 	stop := p.judge(ctx, pieces)
 	if stop == nil {
-		pieces, stop = p.charge(pieces)
+		pieces, stop = p.charge(ctx, pieces)
 		if err := p.record(ctx, pieces); err != nil {
 			pieces, stop = nil, err
 		}
@@ -98,6 +98,9 @@ func (p *Pass) standing() *weir.Denial {
 	now := g.now()
 	if e := p.exchange.Principal.Expires; !e.IsZero() && !now.Before(e) {
 		p.stopped = &weir.Denial{Reason: weir.ReasonCredential, Message: "The credential has expired."}
+		return p.stopped
+	}
+	if p.stopped = g.inTouch(); p.stopped != nil {
 		return p.stopped
 	}
 	if g.mode == Enforce {
@@ -168,7 +171,7 @@ func (p *Pass) judge(ctx context.Context, pieces []*piece) *weir.Denial {
 
 // charge charges the customers of each segment to every party, and keeps the
 // longest prefix of the batch that fits.
-func (p *Pass) charge(pieces []*piece) ([]*piece, *weir.Denial) {
+func (p *Pass) charge(ctx context.Context, pieces []*piece) ([]*piece, *weir.Denial) {
 	batch := p.scratch.batch[:0]
 	for _, pc := range pieces {
 		if pc.withheld != nil {
@@ -178,11 +181,8 @@ func (p *Pass) charge(pieces []*piece) ([]*piece, *weir.Denial) {
 		}
 	}
 	p.scratch.batch = batch
-	fit, over := p.guard.meter.Charge(p.guard.now(), p.plan.Accounts, batch)
-	if over != nil {
-		return pieces[:fit], spent(over)
-	}
-	return pieces, nil
+	fit, denial := p.guard.charge(ctx, p.guard.now(), p.plan.Accounts, batch)
+	return pieces[:fit], denial
 }
 
 // mask makes what is left fit to leave.

@@ -353,10 +353,14 @@ func (l *Link) Charge(ctx context.Context, c *fleet.Charge) (done fleet.Charged,
 				}
 				at, known := s.Taken[b.Account][d.Subject]
 				for w := range weir.NumWindows {
-					if known && at > free.Add(-fleet.Kept(w)) || b.Limits[w] == weir.Unbounded {
+					if b.Limits[w] == weir.Unbounded {
 						continue
 					}
-					fresh[w]++
+					if !known || at <= free.Add(-fleet.Kept(w)) {
+						fresh[w]++
+					}
+					// Who counts may have left in truth: where more count than may, that
+					// is no reason to let anybody through.
 					if n[w]+leased[w]+fresh[w] > max(b.Limits[w], 0) && d.Segment < done.Fit {
 						done.Fit = d.Segment
 						done.Over = &meter.Over{Party: b.Party, Lane: b.Lane, Window: w, Limit: b.Limits[w], Free: s.free(b, w, free)}
