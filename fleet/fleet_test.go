@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/fleet"
@@ -99,6 +100,8 @@ type world struct {
 	now   time.Time     // true time
 	skew  time.Duration // of the store's clock
 	nodes []*node
+	// faulty, if not nil, stands between nodes and store.
+	faulty func(fleet.Store) fleet.Store
 }
 
 type node struct {
@@ -131,8 +134,12 @@ func (w *world) pass(d time.Duration) {
 // start begins a process of the node.
 func (n *node) start() error {
 	var err error
+	var store fleet.Store = n.link
+	if n.world.faulty != nil {
+		store = n.world.faulty(store)
+	}
 	n.fleet, err = fleet.New(fleet.Config{
-		Store: n.link, Ledger: n.ledger, Log: "weir.example/" + n.name, Node: n.name, Leased: 20, Lease: 10 * time.Second,
+		Store: store, Ledger: n.ledger, Log: "weir.example/" + n.name, Node: n.name, Leased: 20, Lease: 10 * time.Second,
 		Now: func() time.Time { return n.clocks.ticks }, Wall: func() time.Time { return n.clocks.wall },
 	})
 	if err != nil {
@@ -217,95 +224,118 @@ func most(all []received, window time.Duration) (n int) {
 // nodes are killed and come back, lose the store, lose its answers, sleep and have
 // their clocks set; whoever counts outside never counts more than the budget.
 func TestLaw3Fleet(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(3)
-		for _, n := range w.nodes {
+	seeds := uint64(1500)
+	if text := os.Getenv("SEEDS"); text != "" {
+		var err error
+		if seeds, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	taken := 0
+	for seed := range seeds {
+		n, err := play(seed, nil)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		taken += n
+	}
+	if taken < int(seeds)*20 {
+		t.Errorf("only %d takes in %d games: nothing was tried", taken, seeds)
+	}
+}
+
+// play has chance decide what happens, and gives how many takes there were, and an
+// error where a bound did not hold. faulty, if not nil, stands between nodes and store.
+func play(seed uint64, faulty func(fleet.Store) fleet.Store) (takes int, err error) {
+	r := rand.New(rand.NewPCG(seed, 3))
+	ctx := context.Background()
+	w := newWorld(3)
+	w.faulty = faulty
+	for _, n := range w.nodes {
+		if err := n.start(); err != nil {
+			return 0, err
+		}
+	}
+	for _, n := range w.nodes {
+		n.touch()
+	}
+	small := budget(1+r.IntN(12), 14)
+	large := budget(20+r.IntN(60), 80)
+	var byKey, byAll []received
+	byNode := map[string][]received{}
+	for range 60 + r.IntN(120) {
+		if r.IntN(10) > 0 {
+			for _, n := range w.nodes {
+				n.touch()
+			}
+		}
+		n := w.nodes[r.IntN(3)]
+		switch x := r.IntN(100); {
+		case x < 60:
+			var who []int
+			for range 1 + r.IntN(5) {
+				who = append(who, r.IntN(20+r.IntN(150)))
+			}
+			accounts := n.accounts(small, large, large)
+			if r.IntN(4) > 0 {
+				accounts = accounts[1:]
+			}
+			taken, _, _ := n.take(accounts, who...)
+			for _, i := range taken {
+				one := received{w.now, i}
+				byAll, byNode[n.name] = append(byAll, one), append(byNode[n.name], one)
+				if len(accounts) == 3 {
+					byKey = append(byKey, one)
+				}
+				takes++
+			}
+		case x < 70:
+			n.fleet.Settle(ctx)
+		case x < 76:
+			w.pass(time.Duration(1+r.IntN(900)) * time.Millisecond)
+		case x < 80:
+			w.pass(time.Duration(1+r.IntN(70)) * time.Second)
+		case x < 83:
+			w.pass(time.Duration(50+r.IntN(15)) * time.Minute)
+		case x < 86:
+			n.link.Cut(true)
+		case x < 89:
+			n.link.Cut(false)
+			n.link.Fail(nil, nil)
+		case x < 92: // kill -9, and a new start
+			n.link.Cut(false)
+			n.link.Fail(nil, nil)
 			if err := n.start(); err != nil {
-				t.Fatal(err)
+				return takes, err
+			}
+		case x < 94:
+			op := []string{"Charge", "Settle", "Sync", "Publish"}[r.IntN(4)]
+			n.link.Fail(nil, func(o string) error {
+				if o == op {
+					return errors.New("the answer was lost")
+				}
+				return nil
+			})
+		case x < 96:
+			n.clocks.wall = n.clocks.wall.Add(time.Duration(r.IntN(14400)-7200) * time.Second)
+		case x < 98: // it sleeps, and all others go on
+			d := time.Duration(1+r.IntN(7200)) * time.Second
+			n.clocks.ticks = n.clocks.ticks.Add(-d)
+			w.pass(d)
+		default:
+			_ = n.link.Sweep(ctx)
+		}
+	}
+	for _, c := range []struct {
+		whose string
+		got   []received
+		b     *weir.Budgets
+	}{{"the credential", byKey, small}, {"the deployment", byAll, large}, {"node 1", byNode["node-1"], large}, {"node 2", byNode["node-2"], large}} {
+		for win := range weir.NumWindows {
+			if n := most(c.got, win.Duration()); n > c.b[weir.Clear][win] {
+				return takes, fmt.Errorf("%s received %d customers in %s under a budget of %d", c.whose, n, win, c.b[weir.Clear][win])
 			}
 		}
-		small := budget(rapid.IntRange(1, 15).Draw(t, "hour"), 18)
-		large := budget(rapid.IntRange(20, 60).Draw(t, "all in an hour"), 80)
-		var byKey, byAll []received
-		byNode := map[string][]received{}
-		steps := rapid.IntRange(20, 120).Draw(t, "steps")
-		for range steps {
-			n := w.nodes[rapid.IntRange(0, 2).Draw(t, "node")]
-			switch rapid.SampledFrom([]string{"take", "take", "take", "take", "touch", "touch", "settle", "pass", "wait", "long", "cut", "mend", "kill", "lose", "wall", "sleep", "sweep"}).Draw(t, "step") {
-			case "take":
-				if n.fleet == nil {
-					continue
-				}
-				var who []int
-				for range rapid.IntRange(1, 6).Draw(t, "batch") {
-					who = append(who, rapid.IntRange(0, 150).Draw(t, "who"))
-				}
-				accounts := n.accounts(small, large, large)
-				if rapid.Bool().Draw(t, "not by the key") {
-					accounts = accounts[1:]
-				}
-				taken, _, _ := n.take(accounts, who...)
-				for _, i := range taken {
-					r := received{w.now, i}
-					byAll, byNode[n.name] = append(byAll, r), append(byNode[n.name], r)
-					if len(accounts) == 3 {
-						byKey = append(byKey, r)
-					}
-				}
-			case "touch":
-				for _, n := range w.nodes {
-					if n.fleet != nil {
-						n.touch()
-					}
-				}
-			case "settle":
-				if n.fleet != nil {
-					n.fleet.Settle(t.Context())
-				}
-			case "pass":
-				w.pass(time.Duration(rapid.IntRange(1, 900).Draw(t, "ms")) * time.Millisecond)
-			case "wait":
-				w.pass(time.Duration(rapid.IntRange(1, 120).Draw(t, "s")) * time.Second)
-			case "long":
-				w.pass(time.Duration(rapid.IntRange(10, 70).Draw(t, "min")) * time.Minute)
-			case "cut":
-				n.link.Cut(true)
-			case "mend":
-				n.link.Cut(false)
-				n.link.Fail(nil, nil)
-			case "kill":
-				n.fleet = nil
-				if n.link.Cut(false); n.start() != nil {
-					n.fleet = nil
-				}
-			case "lose":
-				op := rapid.SampledFrom([]string{"Charge", "Settle", "Sync", "Publish"}).Draw(t, "op")
-				n.link.Fail(nil, func(o string) error {
-					if o == op {
-						return errors.New("the answer was lost")
-					}
-					return nil
-				})
-			case "wall":
-				n.clocks.wall = n.clocks.wall.Add(time.Duration(rapid.IntRange(-7200, 7200).Draw(t, "s")) * time.Second)
-			case "sleep": // all others go on
-				d := time.Duration(rapid.IntRange(1, 7200).Draw(t, "s")) * time.Second
-				n.clocks.ticks = n.clocks.ticks.Add(-d)
-				w.pass(d)
-			case "sweep":
-				_ = n.link.Sweep(t.Context())
-			}
-		}
-		for _, c := range []struct {
-			whose string
-			got   []received
-			b     *weir.Budgets
-		}{{"the credential", byKey, small}, {"the deployment", byAll, large}, {"node 1", byNode["node-1"], large}, {"node 2", byNode["node-2"], large}} {
-			for win := range weir.NumWindows {
-				if n := most(c.got, win.Duration()); n > c.b[weir.Clear][win] {
-					t.Fatalf("%s received %d customers in %s under a budget of %d", c.whose, n, win, c.b[weir.Clear][win])
-				}
-			}
-		}
-	})
+	}
+	return takes, nil
 }
