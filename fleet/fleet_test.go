@@ -224,7 +224,7 @@ func most(all []received, window time.Duration) (n int) {
 // nodes are killed and come back, lose the store, lose its answers, sleep and have
 // their clocks set; whoever counts outside never counts more than the budget.
 func TestLaw3Fleet(t *testing.T) {
-	seeds := uint64(1500)
+	seeds := uint64(600)
 	if text := os.Getenv("SEEDS"); text != "" {
 		var err error
 		if seeds, err = strconv.ParseUint(text, 10, 64); err != nil {
