@@ -22,6 +22,8 @@ type Approver struct {
 	// Policy: may agree to a policy that widens. Requests: to a request for more
 	// customers.
 	Policy, Requests bool
+
+	at at
 }
 
 // maxApprovals bounds how many people a change may need.
@@ -33,7 +35,13 @@ const maxApprovals = 9
 func (p *Policy) Approvals() int { return max(1, p.approvals) }
 
 // Approvers gives those who may agree, in the order of the file.
-func (p *Policy) Approvers() []Approver { return slices.Clone(p.approvers) }
+func (p *Policy) Approvers() []Approver {
+	all := slices.Clone(p.approvers)
+	for i := range all {
+		all[i].Position = p.position(all[i].at)
+	}
+	return all
+}
 
 // Approver finds one by name.
 func (p *Policy) Approver(name string) (Approver, bool) {
@@ -53,8 +61,10 @@ func (p *Policy) SignedBy(key sshsig.Key) (Approver, bool) {
 	return p.approvers[i], true
 }
 
-// Digest is the SHA-256 of all that the policy was made of. Version is its
-// beginning, which is enough to find a policy by and too little to trust.
+// Digest is the SHA-256 of all that the policy was made of: of the file's bytes; of
+// a policy that includes others, of all their names, lengths and bytes (see
+// Source). Version is its beginning, which is enough to find a policy by and too
+// little to trust.
 func (p *Policy) Digest() [sha256.Size]byte { return p.digest }
 
 // what an approver may approve, as the file has the words.
@@ -92,7 +102,7 @@ func (c *compiler) readApprovals(fields map[string]pair) {
 }
 
 func (c *compiler) approver(p pair, owners map[sshsig.Key]string) Approver {
-	a := Approver{Position: Position{c.Policy.file, p.line, p.column}, Name: p.key, Policy: true, Requests: true}
+	a := Approver{at: p.at, Name: p.key, Policy: true, Requests: true}
 	fields, ok := c.fields(p.value, inApprover)
 	if !ok {
 		return a
@@ -134,7 +144,7 @@ func (c *compiler) approver(p pair, owners map[sshsig.Key]string) Approver {
 // other set of people widens: who may name the people, decides.
 func (d *differ) approvals() {
 	before, after := d.from.Approvals(), d.to.Approvals()
-	where := at{1, 1}
+	where := at{line: 1, column: 1}
 	guarded := before > 1
 	if before != after {
 		d.say("approvals", where, after < before, "a policy that widens needs %s now (was: %s)", people(after), people(before))
@@ -148,7 +158,7 @@ func (d *differ) approvals() {
 	}
 	was, is := of(d.from), of(d.to)
 	for _, a := range d.to.approvers {
-		about, where := "approver "+a.Name, at{a.Line, a.Column}
+		about, where := "approver "+a.Name, a.at
 		b, known := was[a.Name]
 		if !known {
 			d.say(about, where, guarded || a.Requests, "may approve %s now", a.what())
@@ -164,7 +174,7 @@ func (d *differ) approvals() {
 	for _, name := range slices.Sorted(maps.Keys(was)) {
 		if _, stays := is[name]; !stays {
 			a := was[name]
-			d.gone("approver "+name, at{a.Line, a.Column}, guarded, "may approve nothing any more (was: %s)", a.what())
+			d.gone("approver "+name, a.at, guarded, "may approve nothing any more (was: %s)", a.what())
 		}
 	}
 }

@@ -40,7 +40,7 @@ type CaseTake struct {
 // ParseCases reads a file of cases. Its errors are those of Parse.
 func ParseCases(file string, src []byte) ([]Case, error) {
 	src = bytes.TrimPrefix(src, []byte("\ufeff"))
-	c := &compiler{mistakes: mistakes{file: file, source: lines(src)}, Policy: new(Policy)}
+	c := &compiler{mistakes: mistakes{files: []sourceFile{{file, lines(src)}}}, Policy: new(Policy)}
 	var all []Case
 	if root := readTree(&c.mistakes, src); root != nil {
 		all = c.readCases(root)
@@ -77,8 +77,8 @@ func (c *compiler) readCases(root *node) (all []Case) {
 var reasons = []string{string(weir.ReasonRole), string(weir.ReasonPurpose), string(weir.ReasonRequest)}
 
 func (c *compiler) readCase(n *node) Case {
-	line, column, source := inside(c.mistakes.source, n.line, n.column)
-	out := Case{Position: Position{c.mistakes.file, line, column}, source: source}
+	position, source := showAt(c.mistakes.files, n.at)
+	out := Case{Position: position, source: source}
 	fields, ok := c.fields(n, inCase)
 	if !ok {
 		return out

@@ -20,8 +20,8 @@ type Class struct {
 	About string
 	// Retention says, for the privacy notice, how long it is kept; "": not said.
 	Retention string
-	// Line and Column of its name in the file, from 1.
-	Line, Column int
+
+	at at
 }
 
 // Family reports whether c declares a family of classes.
@@ -116,7 +116,7 @@ func (c *compiler) nest() {
 
 func (c *compiler) readClasses(n *node) {
 	for _, p := range c.few(c.entries(n, "classes")) {
-		class := Class{Name: weir.Class(p.key), Line: p.line, Column: p.column}
+		class := Class{Name: weir.Class(p.key), at: p.at}
 		switch {
 		case p.key == "*":
 			c.errorf(p.at, `"*": what may flow is declared by families, such as contact.*, and not all at once`)

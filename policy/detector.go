@@ -66,15 +66,15 @@ func (p *Policy) WrongExample(e *Example, message string) *Error { return p.mist
 
 // Doubt says that something about a declared class deserves a look.
 func (p *Policy) Doubt(c *Class, message string) Warning {
-	return Warning(*p.mistake(at{c.Line, c.Column}, message))
+	return Warning(*p.mistake(c.at, message))
 }
 
 // DoubtClasses says that something about the classes as a whole deserves a look.
 func (p *Policy) DoubtClasses(message string) Warning { return Warning(*p.mistake(p.declare, message)) }
 
 func (p *Policy) mistake(where at, message string) *Error {
-	line, column, source := inside(p.source, where.line, where.column)
-	return &Error{Position{p.file, line, column}, clip(message), source}
+	position, source := showAt(p.files, where)
+	return &Error{position, clip(message), source}
 }
 
 func (c *compiler) readDetectors(n *node) {

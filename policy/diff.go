@@ -35,7 +35,7 @@ func Diff(from, to *Policy) []Change {
 	}
 	for _, name := range from.roleNames {
 		if r := from.roles[name]; to.roles[name] == nil {
-			d.gone("role "+name, at{r.line, r.column}, false, "is gone: its principals may do nothing")
+			d.gone("role "+name, r.at, false, "is gone: its principals may do nothing")
 		}
 	}
 	d.parties()
@@ -63,13 +63,13 @@ func (d *differ) gone(about string, where at, widens bool, format string, args .
 }
 
 func (p *Policy) position(where at) Position {
-	line, column, _ := inside(p.source, where.line, where.column)
-	return Position{p.file, line, column}
+	position, _ := showAt(p.files, where)
+	return position
 }
 
 func (d *differ) role(name string) {
 	before, after := d.from.roles[name], d.to.roles[name]
-	about, where := "role "+name, at{after.line, after.column}
+	about, where := "role "+name, after.at
 	if before == nil {
 		// Compared with a role that may do nothing.
 		d.say(about, where, true, "is new%s", map[bool]string{true: ": it sees its own record only"}[after.own])
@@ -95,15 +95,15 @@ func (d *differ) role(name string) {
 		d.say(about, where, true, "acts for %s, no longer for %s, where a request names no purpose", after.purposes[0], before.purposes[0])
 	}
 	d.sights(about, before, after)
-	d.budgets(about, "one credential", after.line, before.take, after.take, d.to.taken("role "+name))
+	d.budgets(about, "one credential", after.at, before.take, after.take, d.to.taken("role "+name))
 	where = d.to.taken("role " + name + " together").at
 	if where.line == 0 {
-		where.line = after.line
+		where = after.at
 	}
 	if before.together != d.from.deployment || after.together != d.to.deployment {
-		d.budgets(about, "the role", where.line, before.together, after.together, d.to.taken("role "+name+" together"))
+		d.budgets(about, "the role", where, before.together, after.together, d.to.taken("role "+name+" together"))
 	}
-	d.reach(about, at{after.line, after.column}, before, after)
+	d.reach(about, after.at, before, after)
 }
 
 // taken finds a take of the file by whose it is.
@@ -162,7 +162,7 @@ func (d *differ) sights(about string, before, after *role) {
 			case t.to < t.from:
 				text = fmt.Sprintf("now sees %s %s%s (was: %s)", pattern, sightWords[t.to], which, sightWords[t.from])
 			}
-			where := at{after.line, after.column}
+			where := after.at
 			if i := d.to.nearest(pattern); i >= 0 && after.decides[i] > 0 {
 				where = after.sees[after.decides[i]-1].at
 			}
@@ -220,7 +220,7 @@ var laneWords = [weir.NumLanes]string{
 }
 
 // budgets compares what somebody may take.
-func (d *differ) budgets(about, who string, line int, before, after *weir.Budgets, take *namedTake) {
+func (d *differ) budgets(about, who string, where at, before, after *weir.Budgets, take *namedTake) {
 	for lane := weir.Clear; lane < weir.NumLanes; lane++ {
 		if before[lane] == after[lane] {
 			continue
@@ -229,11 +229,11 @@ func (d *differ) budgets(about, who string, line int, before, after *weir.Budget
 		if lane == weir.Sensitive && before[lane] == before[weir.Clear] && after[lane] == after[weir.Clear] {
 			continue
 		}
-		where := take.lanes[lane]
-		if where.line == 0 {
-			where = at{line, 1}
+		place := where
+		if own := take.lanes[lane]; own.line > 0 {
+			place = own
 		}
-		d.say(about, where, wider(after[lane], before[lane]), "%s may take %s", who, arrows(before[lane], after[lane], laneWords[lane]))
+		d.say(about, place, wider(after[lane], before[lane]), "%s may take %s", who, arrows(before[lane], after[lane], laneWords[lane]))
 	}
 }
 
@@ -323,7 +323,7 @@ func (p *Policy) reach(r *role) (most weir.Budget) {
 // parties compares the deployment, the issuers and the networks.
 func (d *differ) parties() {
 	take := d.to.taken("the deployment")
-	d.budgets("the deployment", "everybody together", take.line, d.from.deployment, d.to.deployment, take)
+	d.budgets("the deployment", "everybody together", take.at, d.from.deployment, d.to.deployment, take)
 	for _, kind := range []struct {
 		kind        weir.PartyKind
 		from, to    map[string]*weir.Budgets
@@ -349,12 +349,12 @@ func (d *differ) parties() {
 			}
 			about := kind.kind.String() + " " + name
 			take := d.to.taken(about)
-			d.budgets(about, "all of it together", max(take.line, 1), before, after, take)
+			d.budgets(about, "all of it together", take.at, before, after, take)
 		}
 	}
 	take = d.to.taken("network other")
 	if d.from.other != d.from.deployment || d.to.other != d.to.deployment {
-		d.budgets("networks that are not named", "each together", max(take.line, 1), d.from.other, d.to.other, take)
+		d.budgets("networks that are not named", "each together", take.at, d.from.other, d.to.other, take)
 	}
 }
 
@@ -375,13 +375,13 @@ func (d *differ) classes() {
 		about := "class " + name
 		switch {
 		case was && !is:
-			d.gone(about, at{before.Line, before.Column}, false, "is no longer declared: it is blocked for everybody")
+			d.gone(about, before.at, false, "is no longer declared: it is blocked for everybody")
 			continue
 		case !was:
-			d.say(about, at{after.Line, after.Column}, false, "is declared now, of %s sensitivity", after.Sensitivity)
+			d.say(about, after.at, false, "is declared now, of %s sensitivity", after.Sensitivity)
 			continue
 		}
-		where := at{after.Line, after.Column}
+		where := after.at
 		if before.Sensitivity != after.Sensitivity {
 			d.say(about, where, after.Sensitivity != weir.High && before.Sensitivity == weir.High, "is of %s sensitivity now (was: %s)", after.Sensitivity, before.Sensitivity)
 		}
@@ -415,7 +415,7 @@ func (d *differ) purposes() {
 	for _, after := range d.to.purposes {
 		for _, before := range d.from.purposes {
 			if before.Name == after.Name && before.Basis != after.Basis {
-				d.say("purpose "+string(after.Name), at{after.Line, after.Column}, false, "has the basis %s now (was: %s)", after.Basis, before.Basis)
+				d.say("purpose "+string(after.Name), after.at, false, "has the basis %s now (was: %s)", after.Basis, before.Basis)
 			}
 		}
 	}
@@ -432,16 +432,16 @@ func (d *differ) routes() {
 	}
 	if d.from.blockUndeclared != d.to.blockUndeclared {
 		if d.to.blockUndeclared {
-			d.say("undeclared routes", at{1, 1}, false, "are blocked now (were: inspected)")
+			d.say("undeclared routes", at{line: 1, column: 1}, false, "are blocked now (were: inspected)")
 		} else {
-			d.say("undeclared routes", at{1, 1}, true, "are inspected now (were: blocked)")
+			d.say("undeclared routes", at{line: 1, column: 1}, true, "are inspected now (were: blocked)")
 		}
 	}
 	switch {
 	case d.to.observe && !d.from.observe:
-		d.say("mode", at{1, 1}, true, "observe: nothing is enforced where no route says otherwise")
+		d.say("mode", at{line: 1, column: 1}, true, "observe: nothing is enforced where no route says otherwise")
 	case d.from.observe && !d.to.observe:
-		d.say("mode", at{1, 1}, false, "enforce: the policy is enforced where no route says otherwise")
+		d.say("mode", at{line: 1, column: 1}, false, "enforce: the policy is enforced where no route says otherwise")
 	}
 	for _, after := range d.to.routes {
 		about := "route " + after.text
@@ -498,14 +498,14 @@ func (d *differ) routes() {
 func (d *differ) rules() {
 	before, after := d.from.watch, d.to.watch
 	if before.BudgetSpent.Hold != after.BudgetSpent.Hold {
-		d.say("watch budget-spent", at{1, 1}, after.BudgetSpent.Hold < before.BudgetSpent.Hold, "holds for %s (was: %s)", holdText(after.BudgetSpent.Hold), holdText(before.BudgetSpent.Hold))
+		d.say("watch budget-spent", at{line: 1, column: 1}, after.BudgetSpent.Hold < before.BudgetSpent.Hold, "holds for %s (was: %s)", holdText(after.BudgetSpent.Hold), holdText(before.BudgetSpent.Hold))
 	}
 	a, b := before.IDWalking, after.IDWalking
 	if a.Strangers != b.Strangers || a.Within != b.Within {
-		d.say("watch id-walking", at{1, 1}, b.Strangers > a.Strangers || b.Within < a.Within, "begins at %d strangers within %s (was: %d within %s)", b.Strangers, b.Within, a.Strangers, a.Within)
+		d.say("watch id-walking", at{line: 1, column: 1}, b.Strangers > a.Strangers || b.Within < a.Within, "begins at %d strangers within %s (was: %d within %s)", b.Strangers, b.Within, a.Strangers, a.Within)
 	}
 	if a.Hold != b.Hold {
-		d.say("watch id-walking", at{1, 1}, b.Hold < a.Hold, "holds for %s (was: %s)", holdText(b.Hold), holdText(a.Hold))
+		d.say("watch id-walking", at{line: 1, column: 1}, b.Hold < a.Hold, "holds for %s (was: %s)", holdText(b.Hold), holdText(a.Hold))
 	}
 }
 

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -47,8 +48,8 @@ type Warning struct {
 // String is written as an Error is.
 func (w Warning) String() string { return show(w.Position, "warning: "+w.Message, w.Source) }
 
-// Errors are all the mistakes found in one policy file, in the order of the
-// file. It is what Parse returns as its error.
+// Errors are all the mistakes found in one policy, in the order of its files and
+// lines. It is what Parse returns as its error.
 type Errors struct {
 	List []*Error `json:"errors"`
 	// Omitted is how many more there are than List has.
@@ -145,23 +146,59 @@ func inside(file []string, line, column int) (int, int, string) {
 
 // mistakes gathers what is wrong and what is doubtful.
 type mistakes struct {
-	file     string
-	source   []string
+	files    []sourceFile
+	reading  int // of files: the one whose text is being read
+	work     int // what reading them has cost so far (see maxWork)
 	errors   []*Error
+	omitted  int // mistakes beyond mostKept
 	warnings []Warning
 }
 
+// mostKept is how many mistakes, and how many warnings, are kept at all: each is
+// looked up in its line, which an attacker makes long.
+const mostKept = 20 * maxErrors
+
+// A sourceFile is a file of the policy, as messages show it.
+type sourceFile struct {
+	name  string
+	lines []string
+}
+
 // at is where something stands.
-type at struct{ line, column int }
+type at struct{ line, column, file int }
+
+// lineFrom names the line of something that stands elsewhere: with its file, if
+// that is another.
+func (m *mistakes) lineFrom(here, there at) string {
+	if here.file == there.file {
+		return fmt.Sprintf("line %d", there.line)
+	}
+	return fmt.Sprintf("line %d of %s", there.line, m.files[there.file].name)
+}
+
+// showAt moves a place that a parser gave into its file, so that no message ever
+// points beside it.
+func showAt(files []sourceFile, where at) (Position, string) {
+	f := &files[where.file]
+	line, column, source := inside(f.lines, where.line, where.column)
+	return Position{f.name, line, column}, source
+}
 
 func (m *mistakes) errorf(where at, format string, args ...any) {
-	line, column, source := inside(m.source, where.line, where.column)
-	m.errors = append(m.errors, &Error{Position{m.file, line, column}, clip(fmt.Sprintf(format, args...)), source})
+	if len(m.errors) >= mostKept {
+		m.omitted++
+		return
+	}
+	position, source := showAt(m.files, where)
+	m.errors = append(m.errors, &Error{position, clip(fmt.Sprintf(format, args...)), source})
 }
 
 func (m *mistakes) warnf(where at, format string, args ...any) {
-	line, column, source := inside(m.source, where.line, where.column)
-	m.warnings = append(m.warnings, Warning{Position{m.file, line, column}, clip(fmt.Sprintf(format, args...)), source})
+	if len(m.warnings) >= mostKept {
+		return
+	}
+	position, source := showAt(m.files, where)
+	m.warnings = append(m.warnings, Warning{position, clip(fmt.Sprintf(format, args...)), source})
 }
 
 // err gives what Parse returns: nil where nothing is wrong.
@@ -169,20 +206,25 @@ func (m *mistakes) err() error {
 	if len(m.errors) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(m.errors, func(a, b *Error) int { return comparePositions(a.Position, b.Position) })
-	es := &Errors{List: m.errors}
+	slices.SortStableFunc(m.errors, func(a, b *Error) int { return m.compare(a.Position, b.Position) })
+	es := &Errors{List: m.errors, Omitted: m.omitted}
 	if len(es.List) > maxErrors {
-		es.Omitted = len(es.List) - maxErrors
+		es.Omitted += len(es.List) - maxErrors
 		es.List = es.List[:maxErrors:maxErrors]
 	}
 	return es
 }
 
-func comparePositions(a, b Position) int {
-	if a.Line != b.Line {
-		return a.Line - b.Line
+// compare orders positions as the files are read: the first, then those that it
+// includes.
+func (m *mistakes) compare(a, b Position) int {
+	rank := func(name string) int {
+		return slices.IndexFunc(m.files, func(f sourceFile) bool { return f.name == name })
 	}
-	return a.Column - b.Column
+	if a.File != b.File {
+		return rank(a.File) - rank(b.File)
+	}
+	return cmp.Or(a.Line-b.Line, a.Column-b.Column)
 }
 
 // hint is didYouMean, until there are so many mistakes that nobody reads them.

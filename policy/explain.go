@@ -49,8 +49,7 @@ func (p *Policy) Explain(x *weir.Exchange, class weir.Class, now time.Time, hold
 	step := func(where at, format string, args ...any) {
 		s := Step{Text: fmt.Sprintf(format, args...)}
 		if where.line > 0 {
-			s.Position = p.position(where)
-			s.Source = p.source[s.Line-1]
+			s.Position, s.Source = showAt(p.files, where)
 		}
 		e.Steps = append(e.Steps, s)
 	}
@@ -82,7 +81,7 @@ func (p *Policy) Explain(x *weir.Exchange, class weir.Class, now time.Time, hold
 		step(nowhere, "no role is named %s: it may do nothing", e.Role)
 		return e
 	}
-	step(at{r.line, r.column}, "the role")
+	step(r.at, "the role")
 	switch e.Purpose = choosePurpose(x, matched, r); {
 	case x.Purpose != "":
 		step(nowhere, "the purpose %s is the request's own", e.Purpose)
@@ -92,7 +91,7 @@ func (p *Policy) Explain(x *weir.Exchange, class weir.Class, now time.Time, hold
 		step(nowhere, "the purpose %s is the role's first: neither the request nor the route names one", e.Purpose)
 	}
 	if _, ok := r.find(e.Purpose); !ok {
-		step(at{r.line, r.column}, "the role may not act for it")
+		step(r.at, "the role may not act for it")
 		return e
 	}
 	if denial != nil {
@@ -119,16 +118,16 @@ func (p *Policy) explainSight(class weir.Class, r *role, purpose weir.Purpose, s
 		return
 	}
 	declared := p.classes[p.points[i].class]
-	step(at{declared.Line, declared.Column}, "%s is declared here, of %s sensitivity", class, declared.Sensitivity)
+	step(declared.at, "%s is declared here, of %s sensitivity", class, declared.Sensitivity)
 	line := r.decides[i]
 	if line == 0 {
-		step(at{r.line, r.column}, "no line of the role's see covers it: it is blocked")
+		step(r.at, "no line of the role's see covers it: it is blocked")
 		return
 	}
 	s := r.sees[line-1]
 	t, _ := r.find(purpose)
 	if t[i] != s.action {
-		step(at{declared.Line, declared.Column}, "it may not be processed for %s: it is blocked, whatever the role sees", purpose)
+		step(declared.at, "it may not be processed for %s: it is blocked, whatever the role sees", purpose)
 		return
 	}
 	step(s.at, "this line of the role decides: %s", actionWords[s.action])

@@ -27,8 +27,8 @@ type Grant struct {
 	Take weir.Budgets
 	// Together is what the whole role may take.
 	Together weir.Budgets
-	// Line of the file that grants it.
-	Line int
+	// Position of the line that grants it.
+	Position
 }
 
 // Grants lists everything that the policy permits, by role and purpose, and by
@@ -49,7 +49,7 @@ func (p *Policy) Grants() (all []Grant) {
 					Sensitivity: class.Sensitivity,
 					Action:      action, Own: r.own,
 					Take: *r.take, Together: *r.together,
-					Line: r.sees[r.decides[i]-1].line,
+					Position: p.position(r.sees[r.decides[i]-1].at),
 				})
 			}
 		}
@@ -142,10 +142,11 @@ func (g Grant) MarshalJSON() ([]byte, error) {
 		Most        windowsJSON   `json:"most"`
 		Take        budgetsByLane `json:"take"`
 		Together    budgetsByLane `json:"together"`
+		File        string        `json:"file"`
 		Line        int           `json:"line"`
 	}{
 		g.Role, g.Purpose, g.Class, g.Except, g.Sensitivity.String(), actionWords[g.Action], g.Own,
-		windows(g.Most()), byLane(g.Take), byLane(g.Together), g.Line,
+		windows(g.Most()), byLane(g.Take), byLane(g.Together), g.File, g.Line,
 	})
 }
 
@@ -230,7 +231,7 @@ func (p *Policy) Unbounded() (all []Open) {
 			if where == (at{}) { // sensitive, which follows clear
 				where = t.lanes[weir.Clear]
 			}
-			all = append(all, Open{Position{p.file, where.line, where.column}, t.whose, weir.Lane(l).String(), open})
+			all = append(all, Open{p.position(where), t.whose, weir.Lane(l).String(), open})
 		}
 	}
 	return all

@@ -39,7 +39,7 @@ func TestGrantJSON(t *testing.T) {
 		`"take":{"clear":{"30 days":9000,"day":9000,"hour":9000},"sensitive":{"30 days":9000,"day":9000,"hour":9000}},` +
 		`"together":{"clear":{"30 days":10000,"day":10000,"hour":10000},"masked":{"30 days":10000,"day":10000,"hour":10000},` +
 		`"own":{"30 days":500,"day":500,"hour":500},"probed":{"30 days":"unbounded","day":"unbounded","hour":"unbounded"},` +
-		`"sensitive":{"30 days":10000,"day":10000,"hour":10000}},"line":30}`
+		`"sensitive":{"30 days":10000,"day":10000,"hour":10000}},"file":"policy.yaml","line":30}`
 	// Maps have no order of their own; encoding/json sorts their keys.
 	var a, b any
 	if json.Unmarshal(got, &a) != nil || json.Unmarshal([]byte(want), &b) != nil {

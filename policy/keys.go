@@ -49,6 +49,7 @@ func Keys() []Key { return append([]Key(nil), keys[:]...) }
 
 var keys = [...]Key{
 	{inFile, "version", "`1`", "", "The version of this language."},
+	{inFile, "include", "a list of files", "none", "Other files that say more of the same policy, by their paths from this one: `[roles/support.yaml]`. They may include others. What they say of classes, purposes, roles, issuers, networks, vendors, routes, detectors and the like adds to what stands here; what may stand once may stand once in all of them."},
 	{inFile, "mode", "`enforce` or `observe`", "`enforce`", "`observe` changes nothing and refuses nobody: what would have been masked, withheld or refused is recorded, and the exposure is unbounded. It holds for every route that names no mode of its own, and for what matches no route."},
 	{inFile, "classes", "classes by name", "none", "Every class of personal data that may flow, by itself or with its family. A class that is not declared here is blocked for everybody, whatever a role's `see` says, and counts as of high sensitivity."},
 	{inFile, "purposes", "purposes by name", "none", "Every purpose for which personal data is processed. A request whose purpose is not named here is refused."},

@@ -1,8 +1,7 @@
 package policy
 
 import (
-	"bytes"
-	"crypto/sha256"
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,18 +10,15 @@ import (
 	"github.com/getweir/weir"
 )
 
-// Parse reads a policy. The name of the file is for messages only. The error,
-// where there is one, is an *Errors: every mistake that could be found, with its
-// place. It panics on no input.
-func Parse(file string, src []byte) (*Policy, error) {
-	digest := sha256.Sum256(src)
-	src = bytes.TrimPrefix(src, []byte("\ufeff")) // a byte order mark, as some editors write it
+// Parse reads a policy that is one file. The name of the file is for messages
+// only. The error, where there is one, is an *Errors: every mistake that could be
+// found, with its place. It panics on no input.
+func Parse(file string, src []byte) (*Policy, error) { return ParseFiles(file, src, nil) }
+
+// ParseFiles is Parse of a policy that may include other files, which read gives.
+func ParseFiles(file string, src []byte, read Reader) (*Policy, error) {
 	c := &compiler{
-		mistakes: mistakes{file: file, source: lines(src)},
 		Policy: &Policy{
-			file:     file,
-			version:  versionOf(digest),
-			digest:   digest,
 			exact:    make(map[weir.Class]int),
 			families: make(map[weir.Class]int),
 			roles:    make(map[string]*role),
@@ -32,17 +28,19 @@ func Parse(file string, src []byte) (*Policy, error) {
 		allowed: make(map[weir.Purpose][]bool),
 		tables:  make(map[string]table),
 	}
-	if root := readTree(&c.mistakes, src); root != nil {
+	if root := c.gather(file, src, read); root != nil {
 		c.compile(root)
 	}
 	if err := c.err(); err != nil {
 		return nil, err
 	}
 	c.doubts()
-	slices.SortStableFunc(c.mistakes.warnings, func(a, b Warning) int { return comparePositions(a.Position, b.Position) })
+	slices.SortStableFunc(c.mistakes.warnings, func(a, b Warning) int { return c.compare(a.Position, b.Position) })
 	c.Policy.warnings = c.mistakes.warnings
-	c.Policy.source = c.mistakes.source
-	slices.SortStableFunc(c.takes, func(a, b namedTake) int { return a.line - b.line })
+	c.Policy.files = c.mistakes.files
+	c.digest = digestOf(c.sources)
+	c.version = versionOf(c.digest)
+	slices.SortStableFunc(c.takes, func(a, b namedTake) int { return cmp.Or(a.file-b.file, a.line-b.line) })
 	return c.Policy, nil
 }
 
@@ -257,7 +255,7 @@ func cutDays(text string) (number string, ok bool) {
 
 func (c *compiler) readPurposes(n *node) {
 	for _, p := range c.few(c.entries(n, "purposes")) {
-		purpose := Purpose{Name: weir.Purpose(p.key), Line: p.line, Column: p.column}
+		purpose := Purpose{Name: weir.Purpose(p.key), at: p.at}
 		if !isWord(p.key) {
 			c.errorf(p.at, "%q: a purpose is named with lower-case letters, digits and hyphens", p.key)
 		}
@@ -322,7 +320,7 @@ func (c *compiler) taker(whose string, n *node, block string) *weir.Budgets {
 }
 
 func (c *compiler) readRole(p pair) {
-	r := &role{name: p.key, line: p.line, column: p.column, take: new(weir.Budgets), together: c.deployment}
+	r := &role{name: p.key, at: p.at, take: new(weir.Budgets), together: c.deployment}
 	c.roles[p.key] = r
 	c.roleNames = append(c.roleNames, p.key)
 	fields, ok := c.fields(p.value, inRole)
@@ -392,7 +390,7 @@ func (c *compiler) readRoute(n *node, names map[string]at) {
 		}
 	}
 	if before, twice := names[r.name]; twice {
-		c.errorf(named, "a route named %q stands on line %d already", r.name, before.line)
+		c.errorf(named, "a route named %q stands on %s already", r.name, c.lineFrom(named, before))
 	} else {
 		names[r.name] = named
 	}
@@ -420,7 +418,7 @@ func (c *compiler) readRoute(n *node, names map[string]at) {
 		}
 	}
 	if before := c.tree.insert(p, r); before != nil {
-		c.errorf(f.value.at, "the same requests as the route on line %d", before.line)
+		c.errorf(f.value.at, "the same requests as the route on %s", c.lineFrom(f.value.at, before.at))
 		return
 	}
 	c.routes = append(c.routes, r)

@@ -21,7 +21,6 @@ package policy
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"time"
 
@@ -30,11 +29,11 @@ import (
 
 // A Policy is a policy file, compiled. It never changes.
 type Policy struct {
-	file    string
 	version string
 	digest  [sha256.Size]byte
-	source  []string // the lines of the file, for messages
-	declare at       // where classes are declared
+	sources []Source     // the file and those that it includes
+	files   []sourceFile // the same, for messages
+	declare at           // where classes are declared
 
 	classes    []Class
 	points     []point            // what a table has an action for; those of classes come first, in their order
@@ -69,8 +68,8 @@ type Purpose struct {
 	Basis string
 	// About says it in words, for the privacy notice.
 	About string
-	// Line and Column of its name in the file, from 1.
-	Line, Column int
+
+	at at
 }
 
 // WatchRules are the thresholds of the rules that follow the ledger.
@@ -97,9 +96,8 @@ type IDWalking struct {
 
 // A role, compiled.
 type role struct {
+	at
 	name     string
-	line     int
-	column   int
 	own      bool
 	purposes []weir.Purpose
 	tables   []table // for each of purposes
@@ -123,11 +121,20 @@ func (r *role) find(purpose weir.Purpose) (table, bool) {
 }
 
 // Version names the policy by its content: "sha256:" and the first 12
-// hexadecimal digits of the SHA-256 of the file's bytes.
+// hexadecimal digits of Digest.
 func (p *Policy) Version() string { return p.version }
 
 // File is the name that Parse was given.
-func (p *Policy) File() string { return p.file }
+func (p *Policy) File() string { return p.files[0].name }
+
+// Files gives the names of its files as messages show them: the first, then those
+// that it includes.
+func (p *Policy) Files() (names []string) {
+	for i := range p.files {
+		names = append(names, p.files[i].name)
+	}
+	return names
+}
 
 // Purposes gives the declared purposes in the order of the file.
 func (p *Policy) Purposes() []Purpose { return slices.Clone(p.purposes) }
@@ -166,10 +173,3 @@ func (p *Policy) Watch() WatchRules { return p.watch }
 // Warnings gives what is legal and still deserves a look, in the order of the
 // file.
 func (p *Policy) Warnings() []Warning { return slices.Clone(p.warnings) }
-
-// versionLength is how many bytes of the digest name a policy.
-const versionLength = 6
-
-func versionOf(digest [sha256.Size]byte) string {
-	return "sha256:" + hex.EncodeToString(digest[:versionLength])
-}

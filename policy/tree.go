@@ -17,7 +17,7 @@ import (
 const (
 	maxFile  = 1 << 20 // bytes
 	maxDepth = 100     // levels of nesting, as the tokens show them
-	// maxWork bounds the sum, over the blocks of a file, of half the square of
+	// maxWork bounds the sum, over the blocks of all files of a policy, of half the square of
 	// their entries, which is what the YAML reader's time grows with: 20,000
 	// entries in one block, or 10,000 in each of four.
 	maxWork = 200_000_000
@@ -56,18 +56,18 @@ type pair struct {
 // mistakes then say why.
 func readTree(m *mistakes, src []byte) (root *node) {
 	if len(src) > maxFile {
-		m.errorf(at{1, 1}, "the file is longer than %d bytes", maxFile)
+		m.errorf(m.top(), "the file is longer than %d bytes", maxFile)
 		return nil
 	}
 	if !utf8.Valid(src) {
-		m.errorf(firstInvalid(src), "not UTF-8")
+		m.errorf(firstInvalid(m, src), "not UTF-8")
 		return nil
 	}
 	// The YAML reader has panicked on malformed input before. A policy that
 	// makes it do so is a mistake in the policy, never the end of the process.
 	defer func() {
 		if recover() != nil {
-			m.errorf(at{1, 1}, "this is not YAML that can be read")
+			m.errorf(m.top(), "this is not YAML that can be read")
 			root = nil
 		}
 	}()
@@ -77,7 +77,7 @@ func readTree(m *mistakes, src []byte) (root *node) {
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		m.errorf(syntaxError(err))
+		m.errorf(syntaxError(m, err))
 		return nil
 	}
 	var body ast.Node
@@ -86,21 +86,21 @@ func readTree(m *mistakes, src []byte) (root *node) {
 			continue
 		}
 		if body != nil {
-			m.errorf(place(doc.Body), "a second YAML document: a policy is one")
+			m.errorf(m.begin(doc.Body), "a second YAML document: a policy is one")
 			return nil
 		}
 		body = doc.Body
 	}
 	if body == nil || body.Type() == ast.NullType {
-		m.errorf(at{1, 1}, "the file holds no policy")
+		m.errorf(m.top(), "the file holds no policy")
 		return nil
 	}
 	return convert(m, body)
 }
 
 // firstInvalid finds the first byte that is not UTF-8.
-func firstInvalid(src []byte) at {
-	where := at{1, 1}
+func firstInvalid(m *mistakes, src []byte) at {
+	where := m.top()
 	for len(src) > 0 {
 		r, n := utf8.DecodeRune(src)
 		if r == utf8.RuneError && n == 1 {
@@ -108,7 +108,7 @@ func firstInvalid(src []byte) at {
 		}
 		where.column++
 		if r == '\n' {
-			where = at{where.line + 1, 1}
+			where.line, where.column = where.line+1, 1
 		}
 		src = src[n:]
 	}
@@ -120,9 +120,9 @@ func firstInvalid(src []byte) at {
 func fit(m *mistakes, tokens token.Tokens) bool {
 	type level struct{ column, entries int }
 	var open []level // the block structures that are open
-	flow, work := 0, 0
+	flow := 0
 	for _, t := range tokens {
-		where := tokenPlace(t)
+		where := m.place(t)
 		switch t.Type {
 		case token.InvalidType:
 			m.errorf(where, "%s", sentence(t.Error))
@@ -158,10 +158,10 @@ func fit(m *mistakes, tokens token.Tokens) bool {
 			}
 			if l := &open[len(open)-1]; t.Type != token.SequenceEntryType {
 				l.entries++
-				work += l.entries
+				m.work += l.entries
 			}
 		}
-		if work > maxWork {
+		if m.work > maxWork {
 			m.errorf(where, "too many entries in one block")
 			return false
 		}
@@ -174,15 +174,15 @@ func fit(m *mistakes, tokens token.Tokens) bool {
 }
 
 // syntaxError takes an error of the YAML reader apart.
-func syntaxError(err error) (at, string, any) {
+func syntaxError(m *mistakes, err error) (at, string, any) {
 	var shown interface {
 		GetToken() *token.Token
 		GetMessage() string
 	}
 	if !errors.As(err, &shown) {
-		return at{1, 1}, "%s", sentence(err.Error())
+		return m.top(), "%s", sentence(err.Error())
 	}
-	return tokenPlace(shown.GetToken()), "%s", sentence(shown.GetMessage())
+	return m.place(shown.GetToken()), "%s", sentence(shown.GetMessage())
 }
 
 // sentence makes one line of a message of the YAML reader.
@@ -195,28 +195,32 @@ func sentence(message string) string {
 	return "not YAML: " + message
 }
 
-func tokenPlace(t *token.Token) at {
+// top is where the file begins that is being read.
+func (m *mistakes) top() at { return at{line: 1, column: 1, file: m.reading} }
+
+// place is where a token stands in the file that is being read.
+func (m *mistakes) place(t *token.Token) at {
 	if t == nil || t.Position == nil {
-		return at{1, 1}
+		return m.top()
 	}
-	return at{t.Position.Line, t.Position.Column}
+	return at{line: t.Position.Line, column: t.Position.Column, file: m.reading}
 }
 
-// place finds where a node begins.
-func place(n ast.Node) at {
+// begin finds where a node begins.
+func (m *mistakes) begin(n ast.Node) at {
 	switch n := n.(type) {
 	case *ast.MappingNode:
 		if !n.IsFlowStyle && len(n.Values) > 0 {
-			return place(n.Values[0])
+			return m.begin(n.Values[0])
 		}
 	case *ast.MappingValueNode:
-		return tokenPlace(n.Key.GetToken())
+		return m.place(n.Key.GetToken())
 	}
-	return tokenPlace(n.GetToken())
+	return m.place(n.GetToken())
 }
 
 func convert(m *mistakes, n ast.Node) *node {
-	out := &node{at: place(n)}
+	out := &node{at: m.begin(n)}
 	switch n := n.(type) {
 	case *ast.NullNode:
 	case *ast.MappingNode:
@@ -251,7 +255,7 @@ func convert(m *mistakes, n ast.Node) *node {
 }
 
 func appendPair(m *mistakes, pairs []pair, v *ast.MappingValueNode) []pair {
-	where := tokenPlace(v.Key.GetToken())
+	where := m.place(v.Key.GetToken())
 	key, ok := v.Key.(ast.ScalarNode)
 	if !ok {
 		m.errorf(where, "a key is a single word")
@@ -272,7 +276,7 @@ func noteDuplicates(m *mistakes, pairs []pair) {
 	first := make(map[string]at, len(pairs))
 	for _, p := range pairs {
 		if before, ok := first[p.key]; ok {
-			m.errorf(p.at, "the key %q stands here a second time (first on line %d)", p.key, before.line)
+			m.errorf(p.at, "the key %q stands here a second time (first on %s)", p.key, m.lineFrom(p.at, before))
 			continue
 		}
 		first[p.key] = p.at

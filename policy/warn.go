@@ -27,12 +27,12 @@ func (c *compiler) doubts() {
 	}
 	for _, p := range c.purposes {
 		if !used[p.Name] {
-			c.warnf(at{p.Line, p.Column}, "no role has the purpose %s", p.Name)
+			c.warnf(p.at, "no role has the purpose %s", p.Name)
 		}
 	}
 	for i, class := range c.classes {
 		if !seen[i] {
-			c.warnf(at{class.Line, class.Column}, "no role's see covers %s: it is blocked for everybody", class.Name)
+			c.warnf(class.at, "no role's see covers %s: it is blocked for everybody", class.Name)
 		}
 	}
 	for _, r := range c.routes {
@@ -54,7 +54,7 @@ func (c *compiler) doubtDetector(d *Detector) {
 }
 
 func (c *compiler) doubtRole(r *role) {
-	where := at{r.line, r.column}
+	where := r.at
 	if len(r.purposes) == 0 {
 		c.warnf(where, "role %s has no purposes, so it can do nothing", r.name)
 		return
@@ -149,7 +149,7 @@ func (c *compiler) doubtTakes() {
 		}
 		for lane := range r.take {
 			if wider(r.take[lane], r.together[lane]) {
-				c.warnf(at{r.line, r.column}, "role %s: what one may take in the lane %s is more than the role may take together", name, weir.Lane(lane))
+				c.warnf(r.at, "role %s: what one may take in the lane %s is more than the role may take together", name, weir.Lane(lane))
 			}
 		}
 	}

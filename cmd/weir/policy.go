@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/getweir/weir/policy"
@@ -60,7 +62,7 @@ func (c *policyCheckCommand) Run(s *streams) error {
 			checked.Version = p.Version()
 			checked.Warnings = append(p.Warnings(), uncovered(p)...)
 			slices.SortStableFunc(checked.Warnings, func(a, b policy.Warning) int {
-				return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+				return cmp.Or(cmp.Compare(order(p, a.File), order(p, b.File)), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 			})
 		}
 		all = append(all, checked)
@@ -88,6 +90,11 @@ func (c *policyCheckCommand) Run(s *streams) error {
 	return nil
 }
 
+// order gives which of a policy's files is named so.
+func order(p *policy.Policy, file string) int {
+	return slices.IndexFunc(p.Files(), func(f string) bool { return f == file })
+}
+
 type policyGrantsCommand struct {
 	File string `arg:"" optional:"" default:"policy.yaml" type:"path" help:"The policy file. Default: policy.yaml."`
 	JSON bool   `name:"json" help:"Print as JSON."`
@@ -112,14 +119,58 @@ func (c *policyGrantsCommand) Run(s *streams) error {
 	return nil
 }
 
-// loadPolicy reads and compiles a policy file.
+// loadPolicy reads and compiles a policy file and what it includes.
 func loadPolicy(path string) (*policy.Policy, error) {
+	p, _, err := readPolicy(path)
+	return p, err
+}
+
+// policyFiles are the files that a policy was read from, or that it asked for, as
+// they were right before.
+type policyFiles struct{ paths, stamps []string }
+
+func (f *policyFiles) add(path string) {
+	f.paths, f.stamps = append(f.paths, path), append(f.stamps, fileStamp(path))
+}
+
+// changed tells whether the policy is to be read anew.
+func (f *policyFiles) changed() bool {
+	for i, path := range f.paths {
+		if fileStamp(path) != f.stamps[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// readPolicy is loadPolicy that gives the files as well, whatever came of them.
+func readPolicy(path string) (p *policy.Policy, files policyFiles, err error) {
+	files.add(path)
 	src, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no %s", path)
+		return nil, files, fmt.Errorf("there is no %s", path)
 	}
 	if err != nil {
-		return nil, err
+		return nil, files, err
 	}
-	return policy.Parse(path, src)
+	dir := filepath.Dir(path)
+	// No link in what is included leads out of the folder.
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, files, err
+	}
+	defer root.Close()
+	p, err = policy.ParseFiles(path, src, func(name string) ([]byte, error) {
+		files.add(filepath.Join(dir, filepath.FromSlash(name)))
+		f, err := root.Open(filepath.FromSlash(name))
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+			return nil, cmp.Or(err, errors.New("no file of text"))
+		}
+		return io.ReadAll(io.LimitReader(f, 2<<20)) // the reader of policies refuses what is longer than 1 MiB
+	})
+	return p, files, err
 }

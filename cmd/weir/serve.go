@@ -77,6 +77,7 @@ type server struct {
 	state   *state
 	auth    *identity.Authenticator
 	guard   *guard.Guard
+	files   policyFiles // of the policy last read; followPolicy's, once it runs
 	watch   *watch.Watch
 	index   *index.Index     // nil: it cannot be opened
 	console *console.Console // nil: none configured
@@ -94,10 +95,11 @@ type server struct {
 // then serves. Whoever calls newServer calls run, which closes everything.
 func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err error) {
 	s := &server{cfg: cfg, log: log}
-	rules, err := loadPolicy(cfg.Policy)
+	rules, files, err := readPolicy(cfg.Policy)
 	if err != nil {
 		return nil, usageError{err}
 	}
+	s.files = files
 	finder, err := newInspector(rules, cfg.Limits.Countries)
 	if err != nil {
 		return nil, usageError{err}
@@ -298,7 +300,6 @@ func (s *server) followPolicy(ctx context.Context) {
 	defer signal.Stop(signals)
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
-	stamp := fileStamp(s.cfg.Policy)
 	for {
 		select {
 		case <-ctx.Done():
@@ -311,18 +312,17 @@ func (s *server) followPolicy(ctx context.Context) {
 				continue
 			}
 		case <-tick.C:
-			now := fileStamp(s.cfg.Policy)
-			if now == stamp {
+			if !s.files.changed() {
 				continue
 			}
-			stamp = now
 		}
 		s.reload(ctx)
 	}
 }
 
 func (s *server) reload(ctx context.Context) {
-	rules, err := loadPolicy(s.cfg.Policy)
+	rules, files, err := readPolicy(s.cfg.Policy)
+	s.files = files
 	var finder *inspect.Inspector
 	if err == nil {
 		finder, err = newInspector(rules, s.cfg.Limits.Countries)

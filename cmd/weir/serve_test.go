@@ -68,8 +68,17 @@ func TestReload(t *testing.T) {
 	if clear() {
 		t.Error("a policy with a mistake changed what is in force")
 	}
-	write(killPolicy)
+	// The first one again, from another file, whose changes are followed as well.
+	include := func(text string) {
+		if err := os.WriteFile(filepath.Join(s.dir, "rest.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	include(killPolicy)
+	write("version: 1\ninclude: [rest.yaml]\n")
 	eventually(t, "the first policy is back", clear)
+	include(masked)
+	eventually(t, "a changed file that is included is in force", func() bool { return !clear() })
 	// A detector of the policy's own comes into force with it.
 	own := strings.Replace(killPolicy, "contact.email: clear", "contact.email: clear, member.number: mask", 1)
 	own = strings.Replace(own, "classes:", "classes:\n  member.number: {sensitivity: low}", 1) +

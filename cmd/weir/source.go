@@ -54,7 +54,7 @@ const mostRows = 200
 // unbounded says what Weir does not bound, the open budgets of the policy first.
 func unbounded(p *policy.Policy) (all []string) {
 	for _, open := range p.Unbounded() {
-		all = append(all, fmt.Sprintf("%s has no bound on %s customers (line %d of the policy).", open.Whose, open.Lane, open.Line))
+		all = append(all, fmt.Sprintf("%s has no bound on %s customers (%s).", open.Whose, open.Lane, open.Position))
 	}
 	return append(all,
 		"Who owns the host that Weir runs on.",
