@@ -106,6 +106,9 @@ type Finding struct {
 	// that holds the finding, from 0 in order of appearance. Findings of one
 	// object are taken to be about one person. -1: no such structure.
 	Object int
+	// Customer is whose it is, where fingerprints of the company's own customers
+	// tell; zero: not known.
+	Customer Subject
 }
 
 // An Identifier points at one person: a kind ("customer", "email", "phone",

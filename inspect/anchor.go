@@ -13,13 +13,13 @@ import (
 // row says which buckets can go on with that byte. What passes all tables is looked
 // at.
 
-// fingerprint is how many bytes decide.
-const fingerprint = 4
+// anchorBytes is how many bytes decide.
+const anchorBytes = 4
 
 // A sifter says, for each of four bytes in a row, in which buckets that byte may
 // stand there: first for the anchors that no letter or digit stands before, then for
 // the others. All are ASCII.
-type sifter [2][fingerprint][128]uint8
+type sifter [2][anchorBytes][128]uint8
 
 // Which of the two.
 const (
@@ -45,7 +45,7 @@ var inner = map[string]int{
 // anchorOf gives the anchor of what begins with prefix.
 func anchorOf(prefix string, gate bool) anchor {
 	i := inner[prefix]
-	return anchor{prefix[i:min(i+fingerprint, len(prefix))], i, gate && i == 0}
+	return anchor{prefix[i:min(i+anchorBytes, len(prefix))], i, gate && i == 0}
 }
 
 // anchors are those of all shapes of secrets.
@@ -86,7 +86,7 @@ var anchorSet = func() (set [2][1 << hashBits / 64]uint64) {
 	for _, a := range anchors {
 		h := hashOf(uint32(a.window[0]) | uint32(a.window[1])<<8 | uint32(a.window[2])<<16)
 		k := 0
-		if len(a.window) == fingerprint {
+		if len(a.window) == anchorBytes {
 			h = hashOf(uint32(a.window[0]) | uint32(a.window[1])<<8 | uint32(a.window[2])<<16 | uint32(a.window[3])<<24)
 			k = 1
 		}
@@ -116,7 +116,7 @@ func sure(t []byte, marks uint64) (is uint64) {
 // strings pass.
 func siftAnchors(all []anchor) *sifter {
 	var s sifter
-	var sizes [2][8][fingerprint]int
+	var sizes [2][8][anchorBytes]int
 	for _, a := range all {
 		half := free
 		if a.gate {
@@ -139,7 +139,7 @@ func siftAnchors(all []anchor) *sifter {
 				best, least = b, now-was
 			}
 		}
-		for k := range fingerprint {
+		for k := range anchorBytes {
 			for c := range s[half][k] {
 				if (k >= len(a.window) || a.window[k] == byte(c)) && s[half][k][c]&(1<<best) == 0 {
 					s[half][k][c] |= 1 << best
@@ -153,7 +153,7 @@ func siftAnchors(all []anchor) *sifter {
 
 // anchorAny marks, of the 64 bytes of t, those at which an anchor may begin: first
 // those that are gated, then others. t goes on for three bytes more.
-func (s *sifter) anchorAny(t *[64 + fingerprint - 1]byte) (shut, open uint64) {
+func (s *sifter) anchorAny(t *[64 + anchorBytes - 1]byte) (shut, open uint64) {
 	for i := range 64 {
 		if t[i]|t[i+1]|t[i+2] >= 0x80 {
 			continue

@@ -81,7 +81,7 @@ func (s *sheet) mark(t []byte, off int) {
 	// The last blocks are copied, so that kernels may read a little too far.
 	var tail [3 * 64]byte
 	t = t[off:]
-	n := min(max(len(t)-fingerprint+1, 0)/64, batch)
+	n := min(max(len(t)-anchorBytes+1, 0)/64, batch)
 	whole := n
 	if n > 0 {
 		s.classify(t[:64*n], 0)

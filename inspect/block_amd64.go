@@ -100,7 +100,7 @@ func (s *sheet) anchors(t []byte, k, n int) {
 		return
 	}
 	for i := range n {
-		s.shut[k+i], s.anchor[k+i] = anchorSifter.anchorAny((*[64 + fingerprint - 1]byte)(t[64*i:]))
+		s.shut[k+i], s.anchor[k+i] = anchorSifter.anchorAny((*[64 + anchorBytes - 1]byte)(t[64*i:]))
 	}
 }
 

@@ -19,7 +19,7 @@ func (s *sheet) sift(n int) {
 // anchors marks the n blocks of t as the blocks from k on. t is a little longer.
 func (s *sheet) anchors(t []byte, k, n int) {
 	for i := range n {
-		s.shut[k+i], s.anchor[k+i] = anchorSifter.anchorAny((*[64 + fingerprint - 1]byte)(t[64*i:]))
+		s.shut[k+i], s.anchor[k+i] = anchorSifter.anchorAny((*[64 + anchorBytes - 1]byte)(t[64*i:]))
 	}
 }
 

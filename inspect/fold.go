@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"html"
 	"unicode/utf8"
 
 	"github.com/getweir/weir/internal/jsonlex"
@@ -157,6 +158,12 @@ func entity(t []byte) (r rune, n int) {
 	if body[0] != '#' {
 		if r, ok := entities[string(body)]; ok {
 			return r, end + 1
+		}
+		// The rarer ones: all that HTML has for one character.
+		if whole := html.UnescapeString(string(t[:end+1])); whole[0] != '&' {
+			if r, n := utf8.DecodeRuneInString(whole); n == len(whole) {
+				return r, end + 1
+			}
 		}
 		return '&', 1
 	}

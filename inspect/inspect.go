@@ -20,7 +20,7 @@
 // nothing; and that a value which is blanked by "*", 0, null or "" is none.
 //
 // It does not find names or addresses in free text, where nothing says what they
-// are; it does not undo what is hidden three deep, nor compression; and it does not check JSON any
+// are, unless they are customers' that it was given fingerprints of; it does not undo what is hidden three deep, nor compression; and it does not check JSON any
 // further than it has to follow it: whoever cuts a body into segments does. A
 // segment that it cannot follow is an error, and is to be withheld.
 package inspect
@@ -34,6 +34,7 @@ import (
 	"sync"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/internal/fingerprint"
 	"github.com/getweir/weir/internal/jsonlex"
 )
 
@@ -55,6 +56,9 @@ type Config struct {
 	Unsure bool
 	// Detectors are the user's own, beside those that are built in.
 	Detectors []Detector
+	// Customers are the company's own, whose names and streets are then found in
+	// running text as well; nil: none are known.
+	Customers *fingerprint.Live
 }
 
 // An Inspector finds personal data. It does not change, and is safe for
@@ -66,13 +70,14 @@ type Inspector struct {
 	close     bool    // every number is looked at closely: something was chosen, or all is reported
 	least     weir.Confidence
 	own       []*own
+	customers *fingerprint.Live
 	walks     sync.Pool // of *walk: scratch, which carries no result over
 }
 
 // New makes an Inspector. It fails for a country that is not known, and with a
 // *DetectorError for a detector that does not hold; it runs no cases.
 func New(c Config) (*Inspector, error) {
-	in := &Inspector{least: c.Min}
+	in := &Inspector{least: c.Min, customers: c.Customers}
 	if c.Min == weir.Unsure {
 		in.least = weir.LikelyMatch
 	}
@@ -195,6 +200,9 @@ func (w *walk) inspect(r *Report, seg *weir.Segment, subject []string) (err erro
 		w.pairs(seg.Body)
 	}
 	if len(w.in.own) > 0 && err == nil && !w.own(seg) {
+		err = ErrMalformed
+	}
+	if w.in.customers != nil && err == nil && !w.customers(seg) {
 		err = ErrMalformed
 	}
 	w.r = nil

@@ -384,14 +384,18 @@ func solid(v []byte) (out []byte) {
 	return out
 }
 
-// nest widens users' own findings until none overlaps another partly, and drops those
+// late reports whether a finding is of those that are looked for after all else: users'
+// own, and what customers are known by.
+func late(f weir.Finding) bool { return f.Detector == ownDetector || f.Detector == byCustomer }
+
+// nest widens late findings until none overlaps another partly, and drops those
 // that say the same of the same bytes. It gives up, and the segment with it, on
 // longer chains of overlaps than anybody's detectors mean.
 func nest(r *Report) bool {
 	for range 16 {
 		slices.SortStableFunc(r.Findings, order)
 		r.Findings = slices.CompactFunc(r.Findings, func(a, b weir.Finding) bool {
-			return a.Class == b.Class && a.Start == b.Start && a.End == b.End && b.Detector == ownDetector
+			return a.Class == b.Class && a.Start == b.Start && a.End == b.End && late(b)
 		})
 		widened := false
 		var open []int
@@ -402,10 +406,10 @@ func nest(r *Report) bool {
 			}
 			if len(open) > 0 {
 				if out := &r.Findings[open[len(open)-1]]; f.End > out.End {
-					if widened = true; out.Detector == ownDetector {
+					if widened = true; late(*out) {
 						out.End = f.End
 					} else {
-						f.Start = out.Start // f is a user's own: no others overlap
+						f.Start = out.Start // f is one that came late: no others overlap
 					}
 				}
 			}

@@ -375,7 +375,7 @@ func TestAnchorsMissNone(t *testing.T) {
 		body = append(body, make([]byte, 128)...)
 		last := uint64(0) // there are no backslashes
 		for k := range (len(body) - 65) / 64 {
-			shut, open := anchorSifter.anchorAny((*[64 + fingerprint - 1]byte)(body[64*k:]))
+			shut, open := anchorSifter.anchorAny((*[64 + anchorBytes - 1]byte)(body[64*k:]))
 			if want := sure(body[64*k:], open|shut&^(s.alnum[k]<<1|last)); s.anchor[k] != want {
 				t.Fatalf("%q, block %d: %x, want %x", body, k, s.anchor[k], want)
 			}

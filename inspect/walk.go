@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/internal/fingerprint"
 )
 
 // A walk is the scratch of one Inspect. Its memory is used again by the next; it
@@ -47,6 +48,9 @@ type walk struct {
 	pending []pending
 	blanks  []span // trees known to hold blanks only, apart and in order
 	objects int
+
+	seek    fingerprint.Search // of customers, and
+	matches []match            // what it has found
 
 	nest   Report         // of JSON among text, while it is read
 	keys   meanings       // of the keys of JSON
