@@ -32,24 +32,25 @@ func main() {
 
 // cli is the command line.
 type cli struct {
-	Init     initCommand     `cmd:"" help:"Write a weir.yaml and a policy.yaml that work as they stand."`
-	Serve    serveCommand    `cmd:"" help:"Stand before a service and guard what leaves it."`
-	Status   statusCommand   `cmd:"" help:"Say how the server that runs here stands."`
-	Policy   policyCommand   `cmd:"" help:"Check, test, compare and explain policies."`
-	Notice   noticeCommand   `cmd:"" help:"Print the privacy notice's table from a policy."`
-	Ledger   ledgerCommand   `cmd:"" help:"Verify and read the ledger."`
-	Store    storeCommand    `cmd:"" help:"Prepare and check the database that nodes share."`
-	Exposure exposureCommand `cmd:"" help:"Say what would be lost if a credential were stolen now."`
-	Saw      sawCommand      `cmd:"" help:"Say whose data a principal saw."`
-	WhoSaw   whoSawCommand   `cmd:"" name:"who-saw" help:"Say who saw a customer's data."`
-	Scope    scopeCommand    `cmd:"" help:"Say which customers a stolen credential or a vendor reached."`
-	APIKey   apiKeyCommand   `cmd:"" name:"api-key" help:"Make an API key for a service or a person."`
-	Scan     scanCommand     `cmd:"" help:"Say where in files there is personal data."`
-	Mask     maskCommand     `cmd:"" help:"Mask the personal data in a stream."`
-	Demo     demoCommand     `cmd:"" help:"Watch Weir stop a stolen credential, on a sample service."`
-	Bench    benchCommand    `cmd:"" help:"Measure Weir on this machine."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
-	Platform platformCommand `cmd:"" hidden:"" help:"Run the sample service of the demo."`
+	Init        initCommand        `cmd:"" help:"Write a weir.yaml and a policy.yaml that work as they stand."`
+	Serve       serveCommand       `cmd:"" help:"Stand before a service and guard what leaves it."`
+	Status      statusCommand      `cmd:"" help:"Say how the server that runs here stands."`
+	Policy      policyCommand      `cmd:"" help:"Check, test, compare and explain policies."`
+	Notice      noticeCommand      `cmd:"" help:"Print the privacy notice's table from a policy."`
+	Ledger      ledgerCommand      `cmd:"" help:"Verify and read the ledger."`
+	Store       storeCommand       `cmd:"" help:"Prepare and check the database that nodes share."`
+	Exposure    exposureCommand    `cmd:"" help:"Say what would be lost if a credential were stolen now."`
+	Saw         sawCommand         `cmd:"" help:"Say whose data a principal saw."`
+	WhoSaw      whoSawCommand      `cmd:"" name:"who-saw" help:"Say who saw a customer's data."`
+	Scope       scopeCommand       `cmd:"" help:"Say which customers a stolen credential or a vendor reached."`
+	APIKey      apiKeyCommand      `cmd:"" name:"api-key" help:"Make an API key for a service or a person."`
+	Scan        scanCommand        `cmd:"" help:"Say where in files there is personal data."`
+	Fingerprint fingerprintCommand `cmd:"" help:"Make customers recognisable in running text."`
+	Mask        maskCommand        `cmd:"" help:"Mask the personal data in a stream."`
+	Demo        demoCommand        `cmd:"" help:"Watch Weir stop a stolen credential, on a sample service."`
+	Bench       benchCommand       `cmd:"" help:"Measure Weir on this machine."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+	Platform    platformCommand    `cmd:"" hidden:"" help:"Run the sample service of the demo."`
 }
 
 // streams are what a command reads and writes.

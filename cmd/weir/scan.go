@@ -24,10 +24,12 @@ import (
 
 // wanted are the flags that say what counts as personal data, for scan and mask.
 type wanted struct {
-	Min       string   `default:"medium" enum:"low,medium,high" help:"The least confidence that counts: low, medium or high. Default: medium."`
-	Countries []string `help:"Countries whose national forms count without a word beside them: US,GB,... Default: all that are known." placeholder:"CC"`
-	Policy    string   `help:"Look with the own detectors of this policy too." placeholder:"FILE" type:"path"`
-	Format    string   `default:"auto" help:"How the input is written: auto, json, ndjson, csv, html, text, form, multipart, http, sse. Default: auto." placeholder:"FORMAT"`
+	Min            string   `default:"medium" enum:"low,medium,high" help:"The least confidence that counts: low, medium or high. Default: medium."`
+	Countries      []string `help:"Countries whose national forms count without a word beside them: US,GB,... Default: all that are known." placeholder:"CC"`
+	Policy         string   `help:"Look with the own detectors of this policy too." placeholder:"FILE" type:"path"`
+	Fingerprints   []string `help:"Know the customers of these fingerprints (see weir fingerprint), and find their names and addresses in running text too." placeholder:"FILE" type:"path"`
+	FingerprintKey string   `help:"The key of the fingerprints. Default: FILE.key." placeholder:"FILE" type:"path"`
+	Format         string   `default:"auto" help:"How the input is written: auto, json, ndjson, csv, html, text, form, multipart, http, sse. Default: auto." placeholder:"FORMAT"`
 }
 
 // inspector makes what the flags ask for.
@@ -40,7 +42,11 @@ func (w *wanted) inspector() (*inspect.Inspector, files.Format, error) {
 	if err != nil {
 		return nil, 0, usageError{err}
 	}
-	c := inspect.Config{Countries: w.Countries, Detectors: own}
+	customers, err := loadFingerprints(w.Fingerprints, w.FingerprintKey)
+	if err != nil {
+		return nil, 0, err
+	}
+	c := inspect.Config{Countries: w.Countries, Detectors: own, Customers: customers}
 	switch w.Min {
 	case "low":
 		c.Unsure = true
@@ -234,6 +240,9 @@ func (t *jsonTeller) finding(f *files.Finding) {
 	b = appendJSON(append(b, `,"detector":`...), f.Detector)
 	b = appendJSON(append(b, `,"confidence":`...), f.Confidence.String())
 	b = strconv.AppendBool(append(b, `,"checksum":`...), f.Checked)
+	if f.Customer != (weir.Subject{}) {
+		b = appendJSON(append(b, `,"customer":`...), f.Customer.String())
+	}
 	if t.reveal {
 		b = appendJSON(append(b, `,"value":`...), f.Value.Reveal())
 	}

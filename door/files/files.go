@@ -49,8 +49,10 @@ type Finding struct {
 	Class      weir.Class
 	Detector   string
 	Confidence weir.Confidence
-	Checked    bool       // a checksum backs it
-	Value      weir.Plain // only with Options.Reveal
+	// Customer is whose it is, where fingerprints tell; zero: not known.
+	Customer weir.Subject
+	Checked  bool       // a checksum backs it
+	Value    weir.Plain // only with Options.Reveal
 }
 
 // Options say how files are read. Only Inspector is needed.

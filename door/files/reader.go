@@ -97,7 +97,7 @@ func (r *reader) keep(lo int, label func(f *weir.Finding) string) {
 			path = strings.TrimSuffix(r.prefix+" "+path, " ")
 		}
 		found := Finding{Offset: b.base + int64(at), Length: f.End - f.Start, Line: r.place.line, Column: r.place.column, Path: path,
-			Class: f.Class, Detector: f.Detector, Confidence: f.Confidence, Checked: f.Checked}
+			Class: f.Class, Detector: f.Detector, Confidence: f.Confidence, Checked: f.Checked, Customer: f.Customer}
 		if r.reveal {
 			found.Value = weir.NewPlain(string(b.t[at : lo+f.End]))
 		}

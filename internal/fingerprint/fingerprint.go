@@ -23,6 +23,7 @@ package fingerprint
 
 import (
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -32,6 +33,8 @@ import (
 
 	"github.com/dchest/siphash"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/getweir/weir"
 )
 
 // What callers compare.
@@ -48,6 +51,14 @@ type Key [32]byte
 
 // ID tells keys apart without telling anything of them.
 func (k Key) ID() string { return hex.EncodeToString(k.derive("key id", 8)) }
+
+// Subject gives the pseudonym of the customer that has a number of its own in some
+// list: for those who have no vault that gives them one.
+func (k Key) Subject(id string) weir.Subject {
+	m := hmac.New(sha256.New, k.derive("subjects", 32))
+	m.Write([]byte(id))
+	return weir.Subject(m.Sum(nil)[:len(weir.Subject{})])
+}
 
 // derive gives n bytes for one use (HKDF, RFC 5869, with SHA-256).
 func (k Key) derive(use string, n int) []byte {
