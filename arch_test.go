@@ -25,7 +25,7 @@ var order = []string{
 	"consent identity inspect ledger mask meter policy vendor",
 	"fleet",
 	"export guard index vault watch",
-	"incident rights",
+	"incident replay rights",
 	"assure",
 	"door/* console",
 	"store/*",
@@ -36,7 +36,7 @@ var order = []string{
 var only = map[string][]string{
 	"inspect": {"guard", "door/files", "cmd/*"},
 	"mask":    {"guard", "door/files", "cmd/*"},
-	"meter":   {"fleet", "guard", "store/*", "cmd/*"},
+	"meter":   {"fleet", "guard", "replay", "store/*", "cmd/*"},
 }
 
 // verifierMay lists all of ours that the auditor's tool may import: what an

@@ -560,6 +560,7 @@ func TestSecretsAreNobody(t *testing.T) {
 			p := admit(t, newFixture(t, Enforce), exchange("a", "support", c.path))
 			pc := p.inspect(records(c.body))[0]
 			pc.report.Findings = c.findings
+			pc.finds.read(c.findings, nil)
 			for _, f := range c.findings {
 				pc.actions = append(pc.actions, p.plan.Action(f.Class))
 			}

@@ -56,12 +56,13 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 			}
 			return int(a.Action) - int(b.Action)
 		})
+		parts := p.pieces(pieces, taken)
 		for first := true; first || len(taken) > 0; first = false {
 			n := min(len(taken), ledger.MaxSubjects)
 			e := p.entry(ledger.Release)
 			e.Subjects, taken = slices.Clone(taken[:n]), taken[n:]
 			if first {
-				e.Actions, e.Read = counts, bytes
+				e.Actions, e.Read, e.Pieces = counts, bytes, parts
 			}
 			entries = append(entries, e)
 		}
@@ -148,6 +149,10 @@ func (p *Pass) PassUnread(ctx context.Context, n int) *weir.Denial {
 		}
 		release := p.entry(ledger.Release)
 		release.Subjects = []ledger.Taken{{Subject: d.Subject, Lanes: d.Lanes}}
+		release.Pieces = &ledger.Pieces{
+			Shapes: []ledger.Shape{{Declared: true, People: []ledger.Person{{Bare: true}}}},
+			Runs:   []ledger.Run{{N: 1}},
+		}
 		entries = append(entries, release)
 	}
 	if len(entries) > 0 {

@@ -54,6 +54,7 @@ type piece struct {
 	Segment  *weir.Segment
 	report   inspect.Report
 	actions  []weir.Action  // one for each of report.Findings
+	finds    finds          // what it holds, for the record
 	crowd    crowd          // who is in it
 	declared bool           // its subject is declared, and is the first of crowd
 	demands  []meter.Demand // what it would take
@@ -136,14 +137,19 @@ func (p *Pass) inspect(segments []weir.Segment) []*piece {
 // judge decides each finding by the plan, and works out whose the data is.
 func (p *Pass) judge(ctx context.Context, pieces []*piece) *weir.Denial {
 	off := p.guard.mode == Off
+	var before *finds
 	for _, pc := range pieces {
 		if pc.withheld != nil {
+			pc.finds.reset()
 			if off {
+				pc.finds.lost()
 				pc.withheld = nil // unread, and said so: see record
 				p.unread += int64(len(pc.Segment.Body))
 			}
 			continue
 		}
+		pc.finds.read(pc.report.Findings, before)
+		before = &pc.finds
 		masked := 0 // where the last masked finding ends: what lies in it is masked with it
 		for i := range pc.report.Findings {
 			f := &pc.report.Findings[i]
@@ -241,6 +247,8 @@ type scratch struct {
 	out    [][]byte
 	masked []byte
 	taken  []ledger.Taken
+
+	assembly assembly
 }
 
 // largest is what a scratch may hold when it goes back to the pool, so that one

@@ -25,6 +25,8 @@ type person struct {
 	Who   weir.Subject
 	lanes weir.Lanes
 	group int
+	bare  bool   // something of it that was not recognised leaves in clear with it
+	finds uint64 // what was found of it, as places in the piece's finds
 	has   uint64 // the kinds of identifiers that are this person's (see crowd.kind)
 }
 
@@ -72,9 +74,10 @@ func (c *crowd) met(id weir.Identifier) int {
 }
 
 // claim counts a strong identifier of a group.
-func (c *crowd) claim(id weir.Identifier, group int, lanes weir.Lanes) {
+func (c *crowd) claim(id weir.Identifier, group int, lanes weir.Lanes, find uint64) {
 	if i := c.met(id); i >= 0 {
 		c.people[c.owner[i]].lanes |= lanes
+		c.people[c.owner[i]].finds |= find
 		return
 	}
 	j := c.without(group, c.kind(id.Kind))
@@ -84,6 +87,7 @@ func (c *crowd) claim(id weir.Identifier, group int, lanes weir.Lanes) {
 	}
 	c.give(id, j)
 	c.people[j].lanes |= lanes
+	c.people[j].finds |= find
 }
 
 // give makes person j the owner of an identifier.
@@ -127,10 +131,19 @@ var (
 func (p *Pass) whose(ctx context.Context, pieces []*piece) *weir.Denial {
 	ids := p.scratch.IDs[:0]
 	for _, pc := range pieces {
-		if pc.withheld == nil {
+		switch {
+		case pc.withheld == nil:
 			pc.withheld = p.persons(pc)
+		case pc.withheld.Reason == weir.ReasonBlocked && pc.finds.n >= 0:
+			// Who it is about is recorded, so that what another policy would have
+			// done can be told (weir policy replay).
+			if unreadable := p.persons(pc); unreadable != nil {
+				pc.finds.lost()
+			}
+		default:
+			pc.crowd.reset()
 		}
-		if pc.withheld == nil {
+		if pc.withheld == nil || pc.withheld.Reason == weir.ReasonBlocked {
 			for i := range pc.crowd.people {
 				if id := pc.crowd.people[i].ID; !id.IsZero() {
 					ids = append(ids, id)
@@ -148,7 +161,7 @@ func (p *Pass) whose(ctx context.Context, pieces []*piece) *weir.Denial {
 	clear(ids)
 	p.scratch.IDs = ids
 	for _, pc := range pieces {
-		if pc.withheld != nil {
+		if pc.withheld != nil && pc.withheld.Reason != weir.ReasonBlocked {
 			continue
 		}
 		for i := range pc.crowd.people {
@@ -156,7 +169,13 @@ func (p *Pass) whose(ctx context.Context, pieces []*piece) *weir.Denial {
 			if !who.ID.IsZero() {
 				who.Who, subjects = subjects[0], subjects[1:]
 			}
+			if pc.withheld != nil {
+				continue
+			}
 			pc.demands = append(pc.demands, meter.Demand{Subject: who.Who, Lanes: who.lanes})
+		}
+		if pc.withheld != nil {
+			continue
 		}
 		if pc.withheld = p.ownOnly(pc); pc.withheld != nil && pc.declared && len(p.strangers) < ledger.MaxSubjects {
 			p.strangers = take(p.strangers, ledger.Taken{Subject: pc.crowd.people[0].Who, Lanes: weir.Lanes(0).With(weir.Probed)})
@@ -230,10 +249,11 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 			// Nothing about a person was recognised in a record that is declared
 			// to be somebody's. It leaves as it is, so it counts as seen in clear.
 			c.people[0].lanes = lanes &^ weir.Lanes(0).With(weir.Masked)
+			c.people[0].bare, c.people[0].finds = true, pc.finds.all()
 		case p.element(pc.Segment), p.single(pc.Segment):
 			// A record that leaves out whose it is, such as one asked for with
 			// fields=nickname, is still somebody's.
-			c.people = append(c.people, person{Who: freshSubject(), lanes: lanes &^ weir.Lanes(0).With(weir.Masked)})
+			c.people = append(c.people, person{Who: freshSubject(), lanes: lanes &^ weir.Lanes(0).With(weir.Masked), bare: true, finds: pc.finds.all()})
 		}
 		return nil
 	}
@@ -253,7 +273,7 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 	}
 	var anonymous unnamed
 	for i, f := range findings {
-		lanes := p.lanes(f.Class, pc.actions[i])
+		lanes, find := p.lanes(f.Class, pc.actions[i]), pc.finds.of(i)
 		group := f.Object
 		if pc.declared {
 			group = 0
@@ -268,11 +288,12 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 			default:
 				c.people[0].has |= c.kind(id.Kind) // it has another
 			}
-			c.claim(id, group, lanes)
+			c.claim(id, group, lanes, find)
 		} else if pc.declared {
 			c.people[0].lanes |= lanes
+			c.people[0].finds |= find
 		} else if !f.Class.Secret() {
-			anonymous.add(f.Class, group, lanes)
+			anonymous.add(f.Class, group, lanes, find)
 		}
 		if len(c.people) > mostCustomers {
 			return &tooMany
@@ -286,6 +307,7 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 		// All that was recognised in its record is somebody else's; the rest
 		// leaves as it is.
 		c.people[0].lanes = weir.Lanes(0).With(weir.Clear)
+		c.people[0].bare = c.people[0].finds == 0
 	}
 	for i := range c.people {
 		if l := &c.people[i].lanes; l.Has(weir.Clear) {
@@ -426,9 +448,10 @@ func holds(value []byte, open byte) bool {
 type unnamed struct {
 	objects map[weir.Class]map[int]bool
 	lanes   weir.Lanes
+	finds   uint64
 }
 
-func (u *unnamed) add(c weir.Class, object int, lanes weir.Lanes) {
+func (u *unnamed) add(c weir.Class, object int, lanes weir.Lanes, find uint64) {
 	if u.objects == nil {
 		u.objects = map[weir.Class]map[int]bool{}
 	}
@@ -437,6 +460,7 @@ func (u *unnamed) add(c weir.Class, object int, lanes weir.Lanes) {
 	}
 	u.objects[c][object] = true
 	u.lanes |= lanes
+	u.finds |= find
 }
 
 // join adds those beyond the people already known, each as somebody new, and
@@ -448,9 +472,10 @@ func (u *unnamed) join(c *crowd) {
 	}
 	for i := range c.people {
 		c.people[i].lanes |= u.lanes
+		c.people[i].finds |= u.finds
 	}
 	for len(c.people) < most {
-		c.people = append(c.people, person{Who: freshSubject(), lanes: u.lanes})
+		c.people = append(c.people, person{Who: freshSubject(), lanes: u.lanes, finds: u.finds})
 	}
 }
 

@@ -27,7 +27,7 @@ func TestCrowd(t *testing.T) {
 				Value: weir.NewPlain(rapid.StringMatching("[a-c]{1,2}").Draw(t, "value")),
 			}
 			group := rapid.IntRange(-2, 3).Draw(t, "group")
-			c.claim(id, group, weir.Lanes(0).With(weir.Clear))
+			c.claim(id, group, weir.Lanes(0).With(weir.Clear), 0)
 			for _, k := range want {
 				if slices.ContainsFunc(k.ids, id.Equal) {
 					continue next
@@ -63,7 +63,7 @@ func BenchmarkCrowd(b *testing.B) {
 	for b.Loop() {
 		c.reset()
 		for _, id := range ids {
-			c.claim(id, 0, 0)
+			c.claim(id, 0, 0, 0)
 		}
 	}
 }

@@ -69,6 +69,12 @@ func asked() *Entry {
 	e.Kind = Request
 	e.Change = &Change{[12]byte{1}, [32]byte{2}, [32]byte{3}, "a signature"}
 	e.Asked = &Asked{[12]byte{4}, 3, 50}
+	e.Pieces = &Pieces{
+		Others: []weir.Subject{{7}},
+		Finds:  []Find{{Class: "contact.email"}, {"person.name", []weir.Class{"contact.address", "contact.email"}}},
+		Shapes: []Shape{{Declared: true, Finds: []int{0, 1}, People: []Person{{true, nil}, {false, []int{1}}}}, {Withheld: weir.ReasonUnreadable}},
+		Runs:   []Run{{130, 0, []int{0, 1}}, {1, 1, nil}},
+	}
 	return e
 }
 
@@ -80,7 +86,7 @@ func TestEveryFieldIsCarried(t *testing.T) {
 			t.Errorf("the test's entry lacks %s", v.Type().Field(i).Name)
 		}
 	}
-	for _, e := range []*Entry{full(), least(), dropped(), covered(), asked(), {Kind: Request, Time: day, Asked: &Asked{}, Change: &Change{}}} {
+	for _, e := range []*Entry{full(), least(), dropped(), covered(), asked(), {Kind: Request, Time: day, Asked: &Asked{}, Change: &Change{}, Pieces: &Pieces{}}} {
 		got, err := Decode(mustEncode(t, e))
 		if err != nil || !reflect.DeepEqual(got, e) {
 			t.Errorf("%v\n got %+v\nwant %+v", err, got, e)
@@ -128,6 +134,7 @@ type wireEntry struct {
 	Seen          []wireSeen   `cbor:"33,keyasint,omitempty"`
 	Change        *wireChange  `cbor:"34,keyasint,omitempty"`
 	Asked         *wireAsked   `cbor:"35,keyasint,omitempty"`
+	Pieces        *wirePieces  `cbor:"36,keyasint,omitempty"`
 }
 
 type wireChange struct {
@@ -221,7 +228,94 @@ func (w *wireEntry) entry() *Entry {
 	if a := w.Asked; a != nil {
 		e.Asked = &Asked{a.ID, a.Lanes, a.Customers}
 	}
+	if p := w.Pieces; p != nil {
+		e.Pieces = p.pieces()
+	}
 	return e
+}
+
+type wirePieces struct {
+	_      struct{} `cbor:",toarray"`
+	Others [][16]byte
+	Finds  [][]weir.Class
+	Shapes []wireShape
+	Runs   []wireRun
+}
+
+type wireShape struct {
+	_        struct{} `cbor:",toarray"`
+	Withheld weir.Reason
+	Declared uint8
+	Finds    []int
+	People   []wirePerson
+}
+
+type wirePerson struct {
+	_     struct{} `cbor:",toarray"`
+	Bare  uint8
+	Finds []int
+}
+
+type wireRun struct {
+	_     struct{} `cbor:",toarray"`
+	N     int
+	Shape int
+	Who   []int
+}
+
+func (w *wirePieces) pieces() *Pieces {
+	p := &Pieces{}
+	for _, s := range w.Others {
+		p.Others = append(p.Others, s)
+	}
+	for _, f := range w.Finds {
+		p.Finds = append(p.Finds, Find{f[0], append([]weir.Class(nil), f[1:]...)})
+	}
+	some := func(list []int) []int { return append([]int(nil), list...) }
+	for _, s := range w.Shapes {
+		shape := Shape{s.Withheld, s.Declared == 1, some(s.Finds), nil}
+		for _, one := range s.People {
+			shape.People = append(shape.People, Person{one.Bare == 1, some(one.Finds)})
+		}
+		p.Shapes = append(p.Shapes, shape)
+	}
+	for _, r := range w.Runs {
+		p.Runs = append(p.Runs, Run{r.N, r.Shape, some(r.Who)})
+	}
+	return p
+}
+
+func drawPieces(t *rapid.T) *Pieces {
+	p := &Pieces{}
+	few := rapid.IntRange(0, 4)
+	name := rapid.SampledFrom([]string{"", "contact.email", "größe"})
+	numbers := func() (all []int) {
+		for range few.Draw(t, "numbers") {
+			all = append(all, rapid.IntRange(0, 300).Draw(t, "number"))
+		}
+		return all
+	}
+	for range few.Draw(t, "others") {
+		p.Others = append(p.Others, weir.Subject{rapid.Byte().Draw(t, "other")})
+	}
+	for range few.Draw(t, "finds") {
+		f := Find{Class: weir.Class(name.Draw(t, "find"))}
+		for range few.Draw(t, "within") {
+			f.Within = append(f.Within, weir.Class(name.Draw(t, "class within")))
+		}
+		p.Finds = append(p.Finds, f)
+	}
+	for range few.Draw(t, "shapes") {
+		s := Shape{Withheld: weir.Reason(name.Draw(t, "withheld")), Declared: rapid.Bool().Draw(t, "declared"), Finds: numbers()}
+		for range few.Draw(t, "people") {
+			s.People = append(s.People, Person{rapid.Bool().Draw(t, "bare"), numbers()})
+		}
+		p.Shapes = append(p.Shapes, s)
+	}
+	for range few.Draw(t, "runs") {
+		p.Runs = append(p.Runs, Run{rapid.IntRange(0, 300).Draw(t, "n"), few.Draw(t, "shape"), numbers()})
+	}
+	return p
 }
 
 var (
@@ -316,6 +410,9 @@ func drawEntry(t *rapid.T) *Entry {
 		e.Asked = &Asked{Lanes: weir.Lanes(rapid.Byte().Draw(t, "asked lanes")), Customers: count.Draw(t, "asked customers")}
 		copy(e.Asked.ID[:], rapid.SliceOfN(rapid.Byte(), 12, 12).Draw(t, "request"))
 	}
+	if rapid.Bool().Draw(t, "in pieces") {
+		e.Pieces = drawPieces(t)
+	}
 	return e
 }
 
@@ -404,6 +501,8 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 		"a version yet to come":    edit(2, 1, 4),
 		"nothing seen":             append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keySeen, 0x80),
 		"half an asked":            append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keyAsked, 0x82, 0x60),
+		"a find of nothing":        append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keyPieces, 0x84, 0x80, 0x81, 0x80, 0x80, 0x80),
+		"half true":                append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keyPieces, 0x84, 0x80, 0x80, 0x81, 0x84, 0x60, 2, 0x80, 0x80, 0x80),
 		"too little seen":          append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keySeen, 0x81, 0x81, 0x60),
 		"a version too old":        edit(4, 1, byte(KeyChange)),
 		"empty keys":               append(append([]byte{0xa5, 0, 2}, b[3:]...), 0x18, keyKeys, 0x82, 0x60, 0x60),

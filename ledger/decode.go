@@ -389,6 +389,10 @@ func (r *decoder) field(key uint64, e *Entry) {
 		if r.keep {
 			e.Asked = &a
 		}
+	case keyPieces:
+		if p := r.pieces(); r.keep {
+			e.Pieces = p
+		}
 	}
 }
 

@@ -80,6 +80,7 @@ const (
 	keySeen
 	keyChange
 	keyAsked
+	keyPieces
 	endKeys
 )
 
@@ -234,8 +235,8 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 	if e.Keys != (KeyPair{}) || len(e.Heads) > 0 || e.Span != nil {
 		last = keySpan
 	}
-	if len(e.Seen) > 0 || e.Change != nil || e.Asked != nil {
-		last = keyAsked
+	if len(e.Seen) > 0 || e.Change != nil || e.Asked != nil || e.Pieces != nil {
+		last = keyPieces
 	}
 	w.uint(keyVersion, int64(version(e.Kind, last)))
 	w.uint(keyKind, int64(e.Kind))
@@ -339,6 +340,9 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 		w.array(keyAsked, 3)
 		w.b = append(appendHead(w.b, majorBytes, uint64(len(a.ID))), a.ID[:]...)
 		w.b = appendHead(appendHead(w.b, majorUint, uint64(a.Lanes)), majorUint, uint64(a.Customers))
+	}
+	if e.Pieces != nil {
+		w.pieces(e.Pieces)
 	}
 
 	b = w.b

@@ -122,6 +122,7 @@ type Entry struct {
 
 	Change *Change // PolicyLoaded, PolicyStep: from which policy to which
 	Asked  *Asked  // Request: for what; Intent, Release: under which request, where that was beyond what is ordinary
+	Pieces *Pieces // Release: what the batch held before it was decided on; nil: not recorded
 }
 
 // What Rule says in an entry of kind PolicyStep.

@@ -126,6 +126,20 @@ func (m *Meter) Charge(now time.Time, accounts []weir.Account, segments [][]Dema
 	return len(segments), nil
 }
 
+// Afford reports the first limit that the demands of one segment would pass if they
+// were charged now, or nil. It charges nothing.
+func (m *Meter) Afford(now time.Time, accounts []weir.Account, demands []Demand) *Over {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at := m.advance(now)
+	m.lines = m.lines[:0]
+	for a := range accounts {
+		m.look(at, accounts[a].Party, used(demands))
+	}
+	m.find(demands)
+	return m.affordable(at, accounts, demands)
+}
+
 // used gives the lanes that demands name.
 func used(demands []Demand) (lanes weir.Lanes) {
 	for _, d := range demands {
