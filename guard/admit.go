@@ -68,7 +68,10 @@ func (p *Pass) admit(ctx context.Context) *weir.Denial {
 	if plan.Own && g.mode == Enforce {
 		return &weir.Denial{Reason: weir.ReasonNotOwn, Message: "This record belongs to another customer."}
 	}
-	_, denial = g.charge(ctx, now, p.plan.Accounts, [][]meter.Demand{{{Subject: subject, Lanes: p.probed[0].Lanes}}})
+	_, denial, under := p.pay(ctx, [][]meter.Demand{{{Subject: subject, Lanes: p.probed[0].Lanes}}})
+	if under != nil {
+		p.probedUnder = under[0]
+	}
 	return denial
 }
 

@@ -212,6 +212,9 @@ func (g *Guard) Exposure() Exposure {
 		}
 		r.Held = holds.Check(accounts, x.At) != nil
 		r.CouldHour, r.CouldDay, r.CouldMonth = ahead.could(accounts, lane(r.Own))
+		if known.accounts != nil {
+			r.CouldHour, r.CouldDay = ahead.beyond(&known.Principal, known.role, accounts, lane(r.Own), r.CouldHour, r.CouldDay)
+		}
 		x.Rows = append(x.Rows, r)
 	}
 

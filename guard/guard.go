@@ -92,6 +92,8 @@ type Guard struct {
 	rules atomic.Pointer[rules]        // replaced whole by SetPolicy, never changed
 	holds atomic.Pointer[policy.Holds] // replaced whole, never changed; written by apply only
 
+	allowed atomic.Pointer[allowances] // the same
+
 	clock func() time.Time
 	began time.Time // the clock at New
 	base  time.Time // what that moment is taken to be: began, or the ledger's last time if that is later
@@ -134,6 +136,7 @@ func New(c Config) (*Guard, error) {
 	g.base = g.began.Round(0) // without the monotonic reading: this one is written down
 	g.rules.Store(&rules{c.Policy, c.Inspect})
 	g.holds.Store(&policy.Holds{})
+	g.allowed.Store(&allowances{})
 	g.pool.New = func() any { return new(scratch) }
 	return g, nil
 }
@@ -209,9 +212,13 @@ func (g *Guard) Run(ctx context.Context) error {
 	return fmt.Errorf("follow ledger: %w", err)
 }
 
-// apply takes over what an entry changes: holds come to the guard as data on the
-// ledger, from whoever put them there.
+// apply takes over what an entry changes: holds and allowances come to the guard as
+// data on the ledger, from whoever put them there.
 func (g *Guard) apply(e *ledger.Entry) {
+	if e.Kind == ledger.Request {
+		g.allow(e)
+		return
+	}
 	if e.Kind != ledger.Hold && e.Kind != ledger.Lift {
 		return
 	}

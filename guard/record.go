@@ -20,6 +20,7 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 	var taken []ledger.Taken
 	var counts []ledger.Count
 	var bytes int64
+	var beyond []*piece // what an allowance let through
 	taken = p.scratch.taken[:0]
 	for _, pc := range pieces {
 		for i, f := range pc.report.Findings {
@@ -34,22 +35,24 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 		}
 		bytes += int64(len(pc.Segment.Body) - pc.report.Unread)
 		p.unread += int64(pc.report.Unread)
+		if pc.under != nil {
+			beyond = append(beyond, pc)
+			continue
+		}
 		for _, d := range pc.demands {
 			taken = take(taken, ledger.Taken{Subject: d.Subject, Lanes: d.Lanes})
 		}
 	}
 	p.scratch.taken = taken
 	p.read += bytes
-	if len(taken) == 0 && len(counts) == 0 && len(p.probed) == 0 {
+	if len(taken) == 0 && len(counts) == 0 && len(p.probed) == 0 && len(beyond) == 0 {
 		return nil
 	}
 	var entries []*ledger.Entry
 	if !p.recorded {
-		intent := p.entry(ledger.Intent)
-		intent.Subjects = p.probed
-		entries = append(entries, intent)
+		entries = append(entries, p.intent())
 	}
-	if len(taken) > 0 || len(counts) > 0 {
+	if len(taken) > 0 || len(counts) > 0 || len(beyond) > 0 {
 		slices.SortFunc(counts, func(a, b ledger.Count) int {
 			if c := strings.Compare(string(a.Class), string(b.Class)); c != 0 {
 				return c
@@ -66,6 +69,7 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 			}
 			entries = append(entries, e)
 		}
+		entries = append(entries, p.beyondEntries(beyond)...)
 	}
 	if len(entries) == 0 {
 		return nil
@@ -78,6 +82,40 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 	}
 	p.recorded = true
 	return nil
+}
+
+// intent begins the record of what is about to leave, with what was asked about.
+func (p *Pass) intent() *ledger.Entry {
+	e := p.entry(ledger.Intent)
+	e.Subjects, e.Asked = p.probed, p.probedUnder.asked()
+	return e
+}
+
+// beyondEntries tell of what allowances let through, each of its own.
+func (p *Pass) beyondEntries(pieces []*piece) (entries []*ledger.Entry) {
+	for len(pieces) > 0 {
+		under := pieces[0].under
+		var taken []ledger.Taken
+		rest := pieces[:0:0]
+		for _, pc := range pieces {
+			if pc.under != under {
+				rest = append(rest, pc)
+				continue
+			}
+			for _, d := range pc.demands {
+				taken = take(taken, ledger.Taken{Subject: d.Subject, Lanes: d.Lanes})
+			}
+		}
+		pieces = rest
+		for len(taken) > 0 {
+			n := min(len(taken), ledger.MaxSubjects)
+			e := p.entry(ledger.Release)
+			e.Subjects, taken = slices.Clone(taken[:n]), taken[n:]
+			e.Asked = under.asked()
+			entries = append(entries, e)
+		}
+	}
+	return entries
 }
 
 func count(counts []ledger.Count, c weir.Class, a weir.Action) []ledger.Count {
@@ -134,20 +172,22 @@ func (p *Pass) PassUnread(ctx context.Context, n int) *weir.Denial {
 	}
 	var entries []*ledger.Entry
 	if !p.recorded {
-		intent := p.entry(ledger.Intent)
-		intent.Subjects = p.probed
-		entries = append(entries, intent)
+		entries = append(entries, p.intent())
 	}
 	if p.unread == 0 && p.plan.Subject.From == policy.URL && !p.failed {
 		d := meter.Demand{Subject: p.subject, Lanes: weir.Lanes(0).With(weir.Clear)}
 		if p.subject == p.own {
 			d.Lanes = weir.Lanes(0).With(weir.Own)
 		}
-		if _, denial := p.guard.charge(ctx, p.guard.now(), p.plan.Accounts, [][]meter.Demand{{d}}); denial != nil {
+		_, denial, under := p.pay(ctx, [][]meter.Demand{{d}})
+		if denial != nil {
 			p.stopped = denial
 			return p.stopped
 		}
 		release := p.entry(ledger.Release)
+		if under != nil {
+			release.Asked = under[0].asked()
+		}
 		release.Subjects = []ledger.Taken{{Subject: d.Subject, Lanes: d.Lanes}}
 		release.Pieces = &ledger.Pieces{
 			Shapes: []ledger.Shape{{Declared: true, People: []ledger.Person{{Bare: true}}}},
@@ -201,9 +241,7 @@ func (p *Pass) Close(ctx context.Context, o Outcome) {
 	if !p.recorded && len(p.probed) > 0 {
 		// Nothing was released, and still the customer was asked about: that was
 		// paid for, and is to be known after a restart.
-		intent := p.entry(ledger.Intent)
-		intent.Subjects = p.probed
-		if err := g.ledger.Send(ctx, intent); err != nil {
+		if err := g.ledger.Send(ctx, p.intent()); err != nil {
 			g.log.Error("ledger did not take an intent", "err", err)
 		}
 		p.recorded = true

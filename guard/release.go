@@ -20,12 +20,13 @@ type Pass struct {
 	rules    *rules // in force when it was admitted
 	began    time.Time
 
-	own       weir.Subject      // the principal's own, for a customer
-	subject   weir.Subject      // whose the whole answer is, by the route's address
-	Owned     []weir.Identifier // of subject: the first of each kind met in the answer
-	probed    []ledger.Taken    // what the request asked about
-	strangers []ledger.Taken    // whose records were withheld from a customer
-	failed    bool              // the answer is an error's (see Answered)
+	own         weir.Subject      // the principal's own, for a customer
+	subject     weir.Subject      // whose the whole answer is, by the route's address
+	Owned       []weir.Identifier // of subject: the first of each kind met in the answer
+	probed      []ledger.Taken    // what the request asked about
+	probedUnder *Allowance        // what let that through beyond what is ordinary
+	strangers   []ledger.Taken    // whose records were withheld from a customer
+	failed      bool              // the answer is an error's (see Answered)
 
 	scratch  *scratch
 	recorded bool         // the intent is on the ledger
@@ -58,6 +59,7 @@ type piece struct {
 	crowd    crowd          // who is in it
 	declared bool           // its subject is declared, and is the first of crowd
 	demands  []meter.Demand // what it would take
+	under    *Allowance     // what let it through beyond what is ordinary; nil: nothing had to
 	withheld *weir.Denial   // not nil: it stays behind
 	masks    bool           // something in it must be masked
 	from, to int            // where it lies in scratch.masked, if it is masked
@@ -187,7 +189,10 @@ func (p *Pass) charge(ctx context.Context, pieces []*piece) ([]*piece, *weir.Den
 		}
 	}
 	p.scratch.batch = batch
-	fit, denial := p.guard.charge(ctx, p.guard.now(), p.plan.Accounts, batch)
+	fit, denial, under := p.pay(ctx, batch)
+	for i, a := range under {
+		pieces[i].under = a
+	}
 	return pieces[:fit], denial
 }
 
@@ -260,7 +265,7 @@ func (s *scratch) pieces(n int) []*piece {
 		s.all = append(s.all, new(piece))
 	}
 	for _, pc := range s.all[:n] {
-		pc.Segment, pc.withheld, pc.masks = nil, nil, false
+		pc.Segment, pc.withheld, pc.masks, pc.under = nil, nil, false, nil
 		pc.actions, pc.demands = pc.actions[:0], pc.demands[:0]
 		pc.report.Findings = pc.report.Findings[:0]
 	}

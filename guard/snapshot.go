@@ -43,6 +43,7 @@ type snapshot struct {
 	Newest  time.Time // of the entries
 	Meter   []byte
 	Holds   []policy.Hold
+	Allowed []Allowance
 	Seen    []*ledger.Entry // that knownParties are restored from
 }
 
@@ -82,6 +83,11 @@ func (g *Guard) resume() (next int64, newest time.Time) {
 		holds[h.Party] = h
 	}
 	g.holds.Store(&holds)
+	allowed := allowances{}
+	for _, a := range s.Allowed {
+		allowed[a.Principal] = append(allowed[a.Principal], &a)
+	}
+	g.allowed.Store(&allowed)
 	for _, e := range s.Seen {
 		g.known.restore(e, g.Policy())
 	}
@@ -96,7 +102,7 @@ func (g *Guard) keep() bool {
 	if g.cursors == nil || f == nil || f.next-g.kept < g.keepEntries {
 		return true
 	}
-	s := snapshot{Version: snapshotVersion, Newest: f.newest, Holds: g.Holds(), Meter: g.meter.Snapshot(), Seen: g.known.entries()}
+	s := snapshot{Version: snapshotVersion, Newest: f.newest, Holds: g.Holds(), Allowed: g.Allowances(), Meter: g.meter.Snapshot(), Seen: g.known.entries()}
 	state, err := json.Marshal(&s)
 	if err == nil {
 		err = g.cursors.Keep(cursorName, f.next, state)
