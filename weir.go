@@ -179,6 +179,9 @@ type Principal struct {
 	Own        Identifier // the customer that it is, for Kind Customer
 	// SecondFactor is when a second factor was last shown; zero: never.
 	SecondFactor time.Time
+	// Levels are what the credential's issuer calls a sign-in with a second factor
+	// (the values of "acr" to ask it for); none: nobody has said.
+	Levels []string
 	// Expires is when the credential ends; zero: it does not say.
 	Expires time.Time
 }
@@ -198,6 +201,8 @@ type Exchange struct {
 	Purpose   Purpose // as asked for; "": the route's
 	Method    string
 	Path      Plain  // may hold identifiers
+	Ticket    string // the ticket that the request names, as the client wrote it; "": none
+	Approved  bool   // a second person has approved what the principal does now; the guard says so
 	Recipient string // the vendor that receives the data; "": the principal
 }
 
@@ -352,6 +357,23 @@ func ParseParty(s string) (Party, error) {
 type Account struct {
 	Party   Party
 	Budgets *Budgets
+	// Terms say what else holds; nil: nothing. Not to be changed.
+	Terms *Terms
+}
+
+// Terms say what holds of an account beside its budgets, by lane.
+type Terms struct {
+	// Burst is the most different customers in any minute; 0: no bound of its own.
+	Burst [NumLanes]int
+	// Alerts are shares of the budget, in percent, at which an alert is raised.
+	Alerts [NumLanes][]int
+	// Alerted are the lanes that have Alerts, and Bursts those that have a Burst.
+	Alerted, Bursts Lanes
+	// What happens at the end of the budget. Final: no approval raises it. StepUp: a
+	// fresh second factor does, once. Ask: whoever is denied is told to ask for more.
+	Final, StepUp, Ask Lanes
+	// Fresh is how old the second factor for StepUp may be.
+	Fresh time.Duration
 }
 
 // Budget gives what the party may take in a lane.
@@ -369,6 +391,7 @@ const (
 	ReasonCredential Reason = "credential"     // the credential shown does not hold
 	ReasonRole       Reason = "role"           // no such role, or the role may not do this
 	ReasonPurpose    Reason = "purpose"        // the purpose is not one of the role's
+	ReasonNeeds      Reason = "needs"          // the role needs something that the request lacks; Denial.Needs says what
 	ReasonBlocked    Reason = "blocked"        // the policy blocks a class in the answer
 	ReasonNotOwn     Reason = "not-own"        // a customer asked for another's record
 	ReasonBudget     Reason = "budget"         // a budget of distinct customers is spent
@@ -390,6 +413,30 @@ type Denial struct {
 	Lane    Lane          // for ReasonBudget
 	Window  Window        // for ReasonBudget
 	Retry   time.Duration // when it may be tried again; 0: not by waiting
+	Needs   []Need        // for ReasonNeeds and ReasonBudget: what would help
+}
+
+// A NeedKind names what a role may need beside a credential.
+type NeedKind string
+
+const (
+	NeedSecondFactor NeedKind = "second-factor"
+	NeedNetwork      NeedKind = "network"
+	NeedHours        NeedKind = "hours"
+	NeedTicket       NeedKind = "ticket"
+	NeedApproval     NeedKind = "approval"
+)
+
+// NeedKinds gives all kinds.
+func NeedKinds() []NeedKind {
+	return []NeedKind{NeedSecondFactor, NeedNetwork, NeedHours, NeedTicket, NeedApproval}
+}
+
+// A Need is something that a request lacks.
+type Need struct {
+	Kind NeedKind
+	// MaxAge is how old the second factor may be, for NeedSecondFactor.
+	MaxAge time.Duration
 }
 
 func (d *Denial) Error() string { return string(d.Reason) + ": " + d.Message }

@@ -18,7 +18,8 @@ type Case struct {
 	Purpose weir.Purpose // "": the request names none
 	Method  string
 	Path    string
-	Denied  weir.Reason // "": it is not
+	Without []weir.NeedKind // what it lacks of what the role needs
+	Denied  weir.Reason     // "": it is not
 	Sees    []CaseSight
 	Takes   []CaseTake
 	source  string
@@ -74,7 +75,7 @@ func (c *compiler) readCases(root *node) (all []Case) {
 }
 
 // reasons for which Plan may refuse.
-var reasons = []string{string(weir.ReasonRole), string(weir.ReasonPurpose), string(weir.ReasonRequest)}
+var reasons = []string{string(weir.ReasonRole), string(weir.ReasonPurpose), string(weir.ReasonRequest), string(weir.ReasonNeeds), string(weir.ReasonHold)}
 
 func (c *compiler) readCase(n *node) Case {
 	position, source := showAt(c.mistakes.files, n.at)
@@ -101,6 +102,19 @@ func (c *compiler) readCase(n *node) Case {
 	if f, ok := fields["purpose"]; ok {
 		purpose, _ := c.text(f)
 		out.Purpose = weir.Purpose(purpose)
+	}
+	if f, ok := fields["without"]; ok {
+		for _, n := range c.list(f) {
+			if kind := weir.NeedKind(n.text); slices.Contains(weir.NeedKinds(), kind) {
+				out.Without = append(out.Without, kind)
+				continue
+			}
+			var known []string
+			for _, k := range weir.NeedKinds() {
+				known = append(known, string(k))
+			}
+			c.errorf(n.at, "without: %q is none of %s%s", n.text, strings.Join(known, ", "), c.hint(n.text, known))
+		}
 	}
 	if f, ok := fields["denied"]; ok {
 		out.Denied = weir.Reason(c.word(f, reasons...))
@@ -165,6 +179,15 @@ func (f CaseFailure) String() string {
 	return show(f.Position, f.Name+": "+f.Text, f.Source)
 }
 
+// caseTime is when the requests of cases come: no time of any policy's.
+var caseTime = time.Unix(0, 0).UTC()
+
+// lacks reports whether the role of an exchange needs any of these.
+func (p *Policy) lacks(x *weir.Exchange, without []weir.NeedKind) bool {
+	r := p.roles[roleName(&x.Principal)]
+	return r != nil && slices.ContainsFunc(without, func(k weir.NeedKind) bool { return r.needs.words(k) != "" })
+}
+
 // Try says what of a case the policy decides otherwise; nothing, if all is as it
 // must be.
 func (p *Policy) Try(c Case) (failures []CaseFailure) {
@@ -173,9 +196,15 @@ func (p *Policy) Try(c Case) (failures []CaseFailure) {
 		x.Principal = weir.Principal{Kind: weir.Anonymous}
 	}
 	fail := func(class weir.Class, format string, args ...any) {
-		failures = append(failures, CaseFailure{c.Position, c.Name, fmt.Sprintf(format, args...), c.source, p.Explain(x, class, time.Time{}, nil).Steps})
+		failures = append(failures, CaseFailure{c.Position, c.Name, fmt.Sprintf(format, args...), c.source, p.Explain(x, class, caseTime, nil).Steps})
 	}
-	pl, denial := p.Plan(x, time.Time{}, nil)
+	pl, denial := p.Plan(x, caseTime, nil)
+	if denial != nil && denial.Reason == weir.ReasonNeeds && !p.lacks(x, c.Without) {
+		pl, denial = p.supplied(x, caseTime, nil)
+	}
+	if pl != nil {
+		pl.Accounts = p.Accounts(&x.Principal) // a thief may have what raises a budget
+	}
 	switch {
 	case denial != nil && denial.Reason != c.Denied:
 		fail("", "denied (%s), and must not be", denial.Reason)

@@ -20,6 +20,8 @@ type Class struct {
 	About string
 	// Retention says, for the privacy notice, how long it is kept; "": not said.
 	Retention string
+	// Keep is Retention as whoever deletes reads it.
+	Keep Retention
 
 	at at
 }
@@ -144,7 +146,13 @@ func (c *compiler) readClasses(n *node) {
 				class.About, _ = c.text(f)
 			}
 			if f, ok := fields["retention"]; ok {
-				class.Retention, _ = c.text(f)
+				if text, ok := c.text(f); ok {
+					class.Retention = text
+					var message string
+					if class.Keep, message = parseRetention(text); message != "" {
+						c.errorf(f.value.at, "retention: %s", message)
+					}
+				}
 			}
 		}
 		c.addPoint(p.key)

@@ -12,7 +12,7 @@ import (
 const families = `
 version: 1
 classes:
-  identity.*: {sensitivity: high, retention: until it is checked}
+  identity.*: {sensitivity: high, retention: request answered + 1 month}
   identity.us.*: {sensitivity: moderate}
   identity.us.ssn: {purposes: [payroll]}
   credential.*: {sensitivity: low}
@@ -85,7 +85,7 @@ func TestFamilies(t *testing.T) {
 			t.Errorf("payroll sees %s: %s, want %s", class, got, c.payroll)
 		}
 	}
-	if c, _ := p.Class("identity.de.tax"); !c.Family() || c.Retention != "until it is checked" {
+	if c, _ := p.Class("identity.de.tax"); !c.Family() || c.Retention != "request answered + 1 month" {
 		t.Errorf("%+v", c)
 	}
 }

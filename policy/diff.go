@@ -44,6 +44,10 @@ func Diff(from, to *Policy) []Change {
 	d.routes()
 	d.rules()
 	d.finders()
+	d.vendors()
+	d.publics()
+	d.mixtures()
+	d.holds()
 	d.approvals()
 	return d.all
 }
@@ -94,7 +98,10 @@ func (d *differ) role(name string) {
 	if len(before.purposes) > 0 && len(after.purposes) > 0 && before.purposes[0] != after.purposes[0] {
 		d.say(about, where, true, "acts for %s, no longer for %s, where a request names no purpose", after.purposes[0], before.purposes[0])
 	}
+	d.needs(about, before, after)
 	d.sights(about, before, after)
+	d.terms(about, after.at, before.terms, after.terms)
+	d.terms(about+" together", after.at, before.togetherTerms, after.togetherTerms)
 	d.budgets(about, "one credential", after.at, before.take, after.take, d.to.taken("role "+name))
 	where = d.to.taken("role " + name + " together").at
 	if where.line == 0 {
@@ -309,7 +316,7 @@ func (p *Policy) reach(r *role) (most weir.Budget) {
 	if r.own {
 		lane = weir.Own
 	}
-	most = r.take[lane]
+	most = r.most()[lane]
 	for _, b := range []*weir.Budgets{r.together, p.deployment} {
 		for w := range most {
 			if exceeds(most[w], b[lane][w]) {
@@ -323,6 +330,8 @@ func (p *Policy) reach(r *role) (most weir.Budget) {
 // parties compares the deployment, the issuers and the networks.
 func (d *differ) parties() {
 	take := d.to.taken("the deployment")
+	d.terms("the deployment", take.at, d.from.deploymentTerms, d.to.deploymentTerms)
+	d.terms("networks that are not named", d.to.taken("network other").at, d.from.otherTerms, d.to.otherTerms)
 	d.budgets("the deployment", "everybody together", take.at, d.from.deployment, d.to.deployment, take)
 	for _, kind := range []struct {
 		kind        weir.PartyKind
@@ -349,6 +358,7 @@ func (d *differ) parties() {
 			}
 			about := kind.kind.String() + " " + name
 			take := d.to.taken(about)
+			d.terms(about, take.at, d.from.termsOf(kind.kind, name), d.to.termsOf(kind.kind, name))
 			d.budgets(about, "all of it together", take.at, before, after, take)
 		}
 	}
@@ -356,6 +366,19 @@ func (d *differ) parties() {
 	if d.from.other != d.from.deployment || d.to.other != d.to.deployment {
 		d.budgets("networks that are not named", "each together", take.at, d.from.other, d.to.other, take)
 	}
+}
+
+// termsOf gives the terms of an issuer or a network; nil: none.
+func (p *Policy) termsOf(kind weir.PartyKind, name string) *weir.Terms {
+	switch {
+	case kind == weir.ByIssuer && p.issuers[name] != nil:
+		return p.issuerTerms[name]
+	case kind == weir.ByNetwork && p.networks[name] != nil:
+		return p.networkTerms[name]
+	case kind == weir.ByNetwork:
+		return p.otherTerms
+	}
+	return p.deploymentTerms
 }
 
 // classes compares sensitivity and retention. Who sees a class that is declared or
@@ -454,6 +477,9 @@ func (d *differ) routes() {
 			if len(after.opaque) > 0 {
 				text += "; unread may pass: " + strings.Join(after.opaque, ", ")
 			}
+			if after.unreadable > 0 {
+				text += "; what cannot be inspected passes"
+			}
 			if after.observe {
 				text += "; nothing is enforced on it"
 			}
@@ -476,6 +502,14 @@ func (d *differ) routes() {
 		}
 		if before.purpose != after.purpose {
 			d.say(about, after.at, true, "is for %s (was: %s)", or(string(after.purpose), "the role's first purpose"), or(string(before.purpose), "the role's first purpose"))
+		}
+		switch {
+		case after.unreadable > 0 && before.unreadable == 0:
+			d.say(about, after.at, true, "passes what cannot be inspected now, as %d customers", after.unreadable)
+		case before.unreadable > 0 && after.unreadable == 0:
+			d.say(about, after.at, false, "withholds now what cannot be inspected")
+		case after.unreadable != before.unreadable:
+			d.say(about, after.at, after.unreadable < before.unreadable, "counts what cannot be inspected as %d customers now (was: %d)", after.unreadable, before.unreadable)
 		}
 		switch {
 		case after.observe && !before.observe:

@@ -43,7 +43,7 @@ func TestDiffInWords(t *testing.T) {
 		{"  - route: GET /v1/me\n    subject: customer $.account.id\n", "", "+ route GET /v1/me: is gone\n"},
 		{"subject: customer $.account.id", "subject: customer $.id", "+ route GET /v1/me: is about customer $.id (was: customer $.account.id): customers are told apart otherwise\n"},
 		{"opaque: [image/*, VIDEO/mp4]", "opaque: [image/*, audio/mp4]", "+ route GET /media/{file...}: lets audio/mp4 pass unread now\n- route GET /media/{file...}: reads video/mp4 now, which passed unread\n"},
-		{"payment.card: {sensitivity: high}", "payment.card: {sensitivity: low, retention: a year}", "+ class payment.card: is of low sensitivity now (was: high)\n- class payment.card: is kept: a year (was: not said)\n"},
+		{"payment.card: {sensitivity: high}", "payment.card: {sensitivity: low, retention: collected + 1 year}", "+ class payment.card: is of low sensitivity now (was: high)\n- class payment.card: is kept: collected + 1 year (was: not said)\n"},
 		{"  marketing: {basis: consent}", "  marketing: {basis: contract}", "- purpose marketing: has the basis contract now (was: consent)\n"},
 		{"routes:\n", "undeclared-routes: block\nroutes:\n", "- undeclared routes: are blocked now (were: inspected)\n"},
 		{"routes:\n", "mode: observe\nroutes:\n", "+ mode: observe: nothing is enforced where no route says otherwise\n@"},

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/getweir/weir"
@@ -38,8 +39,11 @@ type Explanation struct {
 	// Denied is the reason for which the exchange as a whole is refused; "": it is not.
 	Denied weir.Reason `json:"denied,omitempty"`
 	// Observed: nothing is enforced on the route, so Sees and Denied are only recorded.
-	Observed bool   `json:"observed,omitempty"`
-	Steps    []Step `json:"because"`
+	Observed bool `json:"observed,omitempty"`
+	// Needs are what the request lacks of what its role needs. Sees and Denied are what
+	// holds once it has it.
+	Needs []weir.NeedKind `json:"needs,omitempty"`
+	Steps []Step          `json:"because"`
 }
 
 // Explain says what Plan and Plan.Action decide about a class in an exchange, and
@@ -56,7 +60,7 @@ func (p *Policy) Explain(x *weir.Exchange, class weir.Class, now time.Time, hold
 	var nowhere at
 	pl, denial := p.Plan(x, now, holds)
 	path := cutSlashes(x.Path.Reveal())
-	matched := p.route(x.Method, path)
+	matched, _ := p.route(x.Method, path)
 	switch {
 	case matched != nil:
 		e.Route = matched.name
@@ -72,6 +76,14 @@ func (p *Policy) Explain(x *weir.Exchange, class weir.Class, now time.Time, hold
 	if matched != nil && matched.observe || matched == nil && p.observe {
 		e.Observed = true
 		step(nowhere, "nothing is enforced here: what follows is recorded and changes nothing")
+	}
+	needs := denial != nil && denial.Reason == weir.ReasonNeeds
+	if needs {
+		// What is missing is told, and then what holds once it is there.
+		for _, n := range denial.Needs {
+			e.Needs = append(e.Needs, n.Kind)
+		}
+		pl, denial = p.supplied(x, now, holds)
 	}
 	if denial != nil {
 		e.Denied = denial.Reason
@@ -96,19 +108,59 @@ func (p *Policy) Explain(x *weir.Exchange, class weir.Class, now time.Time, hold
 	}
 	if denial != nil {
 		if denial.Reason == weir.ReasonHold {
-			step(nowhere, "%s is on hold", denial.Party)
+			where := nowhere
+			for i := range p.standing {
+				if p.standing[i].Party == denial.Party {
+					where = p.standing[i].at
+				}
+			}
+			step(where, "%s is on hold", denial.Party)
 		}
 		return e
+	}
+	for _, kind := range weir.NeedKinds() {
+		if text := r.needs.words(kind); text != "" {
+			lacks := ""
+			if slices.Contains(e.Needs, kind) {
+				lacks = ", which this request lacks"
+			}
+			step(r.needs.at, "the role needs %s%s", text, lacks)
+		}
 	}
 	p.explainTakes(x, r, step)
 	if class != "" {
 		e.Sees = actionWords[pl.Action(class)]
 		p.explainSight(class, r, e.Purpose, step)
+		for i := range p.combinations {
+			if c := &p.combinations[i]; pl.Action(class) == weir.Mask && pl.Parts(class)&c.mask != 0 {
+				step(c.at, "masked together with the rest of %s it counts as clear", c.Name)
+			}
+		}
+		for i := range p.public {
+			if f := &p.public[i]; f.Class == class || matched != nil && f.Route == matched.name {
+				step(f.at, "but %s passes in clear and is charged to nobody", f.Text)
+			}
+		}
 		if pl.Own {
 			step(nowhere, "only of its own record: anybody else's is withheld")
 		}
 	}
 	return e
+}
+
+// supplied is Plan as if the request had all that its role needs.
+func (p *Policy) supplied(x *weir.Exchange, now time.Time, holds Holds) (*Plan, *weir.Denial) {
+	open := *p
+	if r := p.roles[roleName(&x.Principal)]; r != nil {
+		without := *r
+		without.needs = nil
+		open.roles = map[string]*role{r.name: &without}
+	}
+	pl, d := open.Plan(x, now, holds)
+	if pl != nil {
+		pl.policy = p
+	}
+	return pl, d
 }
 
 func (p *Policy) explainSight(class weir.Class, r *role, purpose weir.Purpose, step func(at, string, ...any)) {
@@ -167,8 +219,22 @@ func (p *Policy) explainTakes(x *weir.Exchange, r *role, step func(at, string, .
 		if lane := take.lanes[weir.Clear]; lane.line > 0 {
 			where = lane
 		}
-		step(where, "%s may take %s in clear", who, budgetText(a.Budget(weir.Clear)))
+		step(where, "%s may take %s in clear%s", who, budgetText(a.Budget(weir.Clear)), termsText(a.Terms))
 	}
+}
+
+// termsText says what else holds of the budget of the lane clear.
+func termsText(t *weir.Terms) (text string) {
+	if t == nil {
+		return ""
+	}
+	if n := t.Burst[weir.Clear]; n > 0 {
+		text += fmt.Sprintf(", %s in a minute", grouped(n))
+	}
+	if t.StepUp.Has(weir.Clear) {
+		text += "; half of it in an hour and a day without a second factor of the last " + spanText(t.Fresh)
+	}
+	return text
 }
 
 // budgetText writes a budget: "40 customers an hour, 200 a day and 1,000 in 30 days".

@@ -23,7 +23,8 @@ type Grant struct {
 	Action      weir.Action // Allow or Mask
 	// Own: of its own record only.
 	Own bool
-	// Take is what one credential, one principal or one actor may take.
+	// Take is what one credential, one principal or one actor may take at most: after
+	// a fresh second factor, where that raises it.
 	Take weir.Budgets
 	// Together is what the whole role may take.
 	Together weir.Budgets
@@ -48,7 +49,7 @@ func (p *Policy) Grants() (all []Grant) {
 					Class: weir.Class(p.points[i].pattern), Except: p.blockedInside(i, r, r.tables[k]),
 					Sensitivity: class.Sensitivity,
 					Action:      action, Own: r.own,
-					Take: *r.take, Together: *r.together,
+					Take: *r.most(), Together: *r.together,
 					Position: p.position(r.sees[r.decides[i]-1].at),
 				})
 			}
@@ -214,7 +215,8 @@ type Open struct {
 }
 
 // Unbounded lists every budget that lets any number of customers through in some
-// window, in the order of the file.
+// window, in the order of the file, and then every route that passes what cannot be
+// inspected.
 func (p *Policy) Unbounded() (all []Open) {
 	for _, t := range p.takes {
 		for l, budget := range t.budgets {
@@ -232,6 +234,12 @@ func (p *Policy) Unbounded() (all []Open) {
 				where = t.lanes[weir.Clear]
 			}
 			all = append(all, Open{p.position(where), t.whose, weir.Lane(l).String(), open})
+		}
+	}
+	for _, r := range p.routes {
+		if r.unreadable > 0 {
+			every := []string{weir.Hour.String(), weir.Day.String(), weir.Month.String()}
+			all = append(all, Open{p.position(r.at), "route " + r.name + ", where an answer cannot be inspected,", weir.Clear.String(), every})
 		}
 	}
 	return all

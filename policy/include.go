@@ -191,7 +191,7 @@ func (g *gatherer) merge(to, from *node) {
 
 // merged are the keys at the top that may stand in several files, each of which
 // adds to the others.
-var merged = []string{"classes", "purposes", "roles", "issuers", "networks", "routes", "detectors", "approvers"}
+var merged = []string{"classes", "purposes", "roles", "issuers", "networks", "routes", "detectors", "approvers", "vendors", "combinations", "public-profile", "holds"}
 
 // digestOf hashes the files of a policy. What stands in one file keeps the hash of
 // its bytes.

@@ -24,6 +24,7 @@ func ParseFiles(file string, src []byte, read Reader) (*Policy, error) {
 			roles:    make(map[string]*role),
 			issuers:  make(map[string]*weir.Budgets),
 			networks: make(map[string]*weir.Budgets),
+			hosts:    make(map[string]int),
 		},
 		allowed: make(map[weir.Purpose][]bool),
 		tables:  make(map[string]table),
@@ -70,26 +71,39 @@ func (c *compiler) compile(root *node) {
 	c.readClasses(fields["classes"].value)
 	c.declare = fields["classes"].at
 	if f, ok := c.required(root, fields, inFile, "deployment"); ok {
-		c.deployment = c.taker("the deployment", f.value, inDeployment)
+		t := c.taker("the deployment", f.value, inDeployment)
+		c.deployment, c.deploymentTerms = t.budgets, t.terms
 	}
 	if c.deployment == nil {
 		c.deployment = new(weir.Budgets)
 	}
-	c.other = c.deployment
+	c.other, c.otherTerms = c.deployment, nil // the deployment's own are looked at there
 	for _, f := range c.entries(fields["issuers"].value, "issuers") {
-		c.issuers[f.key] = c.taker("issuer "+f.key, f.value, inIssuer)
+		t := c.taker("issuer "+f.key, f.value, inIssuer)
+		c.issuers[f.key] = t.budgets
+		if t.terms != nil {
+			c.issuerTerms = with(c.issuerTerms, f.key, t.terms)
+		}
 	}
 	for _, f := range c.entries(fields["networks"].value, "networks") {
-		budgets := c.taker("network "+f.key, f.value, inNetwork)
+		t := c.taker("network "+f.key, f.value, inNetwork)
 		if f.key == "other" {
-			c.other = budgets
-		} else {
-			c.networks[f.key] = budgets
+			c.other, c.otherTerms = t.budgets, t.terms
+			continue
+		}
+		c.networks[f.key] = t.budgets
+		if t.terms != nil {
+			c.networkTerms = with(c.networkTerms, f.key, t.terms)
 		}
 	}
 	for _, f := range c.entries(fields["roles"].value, "roles") {
 		c.readRole(f)
 	}
+	for _, f := range c.few(c.entries(fields["vendors"].value, "vendors")) {
+		c.readVendor(f)
+	}
+	c.hasTerms = c.issuerTerms != nil || c.networkTerms != nil || c.otherTerms != nil || c.deploymentTerms != nil
+	c.readCombinations(fields["combinations"].value)
 	c.judge()
 	if f, ok := fields["mode"]; ok {
 		if c.observe = c.observing(f); c.observe {
@@ -100,9 +114,21 @@ func (c *compiler) compile(root *node) {
 	if f, ok := fields["undeclared-routes"]; ok {
 		c.blockUndeclared = c.word(f, "inspect", "block") == "block"
 	}
+	c.tree.finish()
+	c.readPublic(fields["public-profile"].value)
+	c.readHolds(fields["holds"].value)
 	c.readWatch(fields["watch"].value)
 	c.readApprovals(fields)
 	c.readDetectors(fields["detectors"].value)
+}
+
+// with gives a map with one more entry.
+func with(m map[string]*weir.Terms, name string, t *weir.Terms) map[string]*weir.Terms {
+	if m == nil {
+		m = make(map[string]*weir.Terms)
+	}
+	m[name] = t
+	return m
 }
 
 // fields takes a block with fixed keys apart. A key that stands twice is
@@ -118,7 +144,7 @@ func (c *compiler) fields(n *node, block string) (map[string]pair, bool) {
 	}
 	fields := make(map[string]pair, len(n.pairs))
 	for _, p := range n.pairs {
-		if !slices.Contains(known, p.key) {
+		if !slices.Contains(known, p.key) && !(block == inBudget && isThreshold(p.key)) {
 			c.errorf(p.at, "unknown key %q%s", p.key, c.hint(p.key, known))
 			continue
 		}
@@ -205,6 +231,10 @@ func (c *compiler) list(p pair) []*node {
 	seen := make(map[string]bool, len(p.value.items))
 	for _, item := range p.value.items {
 		if item.kind != scalar || item.text == "" {
+			if item.kind == mapping { // YAML's reading of mon-fri 08:00-18:00 in a list
+				c.errorf(item.at, "%s: text, in quotes if there is a colon in it, not %s", p.key, nodeKindNames[item.kind])
+				continue
+			}
 			c.errorf(item.at, "%s: a single word, not %s", p.key, kindOrEmpty(item))
 			continue
 		}
@@ -307,14 +337,15 @@ func (c *compiler) few(entries []pair) []pair {
 }
 
 // taker reads a block whose one key is `take`.
-func (c *compiler) taker(whose string, n *node, block string) *weir.Budgets {
+func (c *compiler) taker(whose string, n *node, block string) namedTake {
+	none := namedTake{budgets: new(weir.Budgets)}
 	fields, ok := c.fields(n, block)
 	if !ok {
-		return new(weir.Budgets)
+		return none
 	}
 	f, ok := c.required(n, fields, whose, "take")
 	if !ok {
-		return new(weir.Budgets)
+		return none
 	}
 	return c.take(whose, block, f.value)
 }
@@ -336,11 +367,17 @@ func (c *compiler) readRole(p pair) {
 	if f, ok := fields["see"]; ok {
 		r.sees = c.readSee(f.value)
 	}
+	if f, ok := fields["needs"]; ok {
+		r.needs = c.readNeeds(p.key, f)
+	}
 	if f, ok := fields["take"]; ok {
-		r.take = c.take("role "+p.key, inRole, f.value)
+		t := c.take("role "+p.key, inRole, f.value)
+		r.take, r.terms = t.budgets, t.terms
+		r.raise()
 	}
 	if f, ok := fields["together"]; ok {
-		r.together = c.take("role "+p.key+" together", inRole, f.value)
+		t := c.take("role "+p.key+" together", inTogether, f.value)
+		r.together, r.togetherTerms = t.budgets, t.terms
 	}
 }
 
@@ -411,6 +448,7 @@ func (c *compiler) readRoute(n *node, names map[string]at) {
 			r.opaque = append(r.opaque, strings.ToLower(n.text))
 		}
 	}
+	c.readFailure(r, fields)
 	r.observe = c.observe
 	if f, ok := fields["mode"]; ok {
 		if r.observe = c.observing(f); r.observe && !c.observe {
@@ -423,6 +461,35 @@ func (c *compiler) readRoute(n *node, names map[string]at) {
 	}
 	c.routes = append(c.routes, r)
 }
+
+// readFailure reads what happens to an answer that cannot be inspected.
+func (c *compiler) readFailure(r *route, fields map[string]pair) {
+	records, counted := fields["records"]
+	n := 0
+	if counted {
+		var err error
+		if n, err = strconv.Atoi(records.value.text); err != nil || !records.value.plain || n < 1 || n > maxUnreadable {
+			c.errorf(records.value.at, "records: the most customers that an answer of this route can hold, from 1 to %d", maxUnreadable)
+			n = 0
+		}
+	}
+	f, ok := fields["on-inspection-failure"]
+	switch {
+	case !ok || c.word(f, "withhold", "pass") != "pass":
+		if counted && !ok {
+			c.warnf(records.at, "records says nothing where on-inspection-failure: pass is not said")
+		}
+	case !counted:
+		c.errorf(f.at, "on-inspection-failure: pass needs records: the most customers that an answer of this route can hold")
+	default:
+		r.unreadable = n
+		c.warnf(f.at, "what cannot be inspected on this route passes, and the exposure is unbounded")
+	}
+}
+
+// maxUnreadable bounds what one answer may be taken to hold: more is no answer
+// that could be charged at once.
+const maxUnreadable = 10_000
 
 // observing reads a mode. What is not one is enforced.
 func (c *compiler) observing(f pair) bool { return c.word(f, "enforce", "observe") == "observe" }

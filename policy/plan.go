@@ -29,8 +29,15 @@ type Plan struct {
 	// is recorded. A plan that was denied says so too: see Unenforced.
 	Observe bool
 
+	// Unreadable is how many customers an answer that cannot be inspected is charged
+	// as, and passes; 0: it is withheld.
+	Unreadable int
+	// Terms reports whether any of Accounts has terms.
+	Terms bool
+
 	policy *Policy
 	table  table
+	public [][]string // what customers publish in these answers
 }
 
 // A Hold refuses everything to a party for a time.
@@ -68,17 +75,20 @@ func (p *Policy) Plan(x *weir.Exchange, now time.Time, holds Holds) (*Plan, *wei
 // PlanInto is Plan into a plan that may have been used before, of which it keeps
 // the memory. After a denial the plan is the zero one.
 func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds) *weir.Denial {
-	accounts := p.appendAccounts(pl.Accounts[:0], &x.Principal)
+	r := p.roles[roleName(&x.Principal)]
+	accounts := p.appendAccounts(pl.Accounts[:0], &x.Principal, r, r != nil && r.raised != nil && fresh(&x.Principal, r.terms.Fresh, now))
 	*pl = Plan{}
+	if d := p.holds.Check(accounts, now); d != nil {
+		return d
+	}
 	if d := holds.Check(accounts, now); d != nil {
 		return d
 	}
-	r := p.roles[roleName(&x.Principal)]
 	if r == nil {
 		return &weir.Denial{Reason: weir.ReasonRole, Message: "This role may do nothing here."}
 	}
 	path := cutSlashes(x.Path.Reveal())
-	matched := p.route(x.Method, path)
+	matched, about := p.route(x.Method, path)
 	purpose := choosePurpose(x, matched, r)
 	actions, ok := r.find(purpose)
 	if !ok {
@@ -87,7 +97,12 @@ func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds
 	if matched == nil && p.blockUndeclared {
 		return &weir.Denial{Reason: weir.ReasonRequest, Message: "No such route is open."}
 	}
-	p.fill(pl, r, x, matched, path)
+	if r.needs != nil {
+		if d := r.needs.missing(x, now); d != nil {
+			return d
+		}
+	}
+	p.fill(pl, r, x, matched, about, path)
 	pl.Purpose, pl.Accounts, pl.table = purpose, accounts, actions
 	return nil
 }
@@ -99,12 +114,12 @@ func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds
 func (p *Policy) Unenforced(x *weir.Exchange) *Plan {
 	pl := new(Plan)
 	path := cutSlashes(x.Path.Reveal())
-	matched := p.route(x.Method, path)
+	matched, about := p.route(x.Method, path)
 	r := p.roles[roleName(&x.Principal)]
 	if r == nil {
 		r = &role{name: roleName(&x.Principal)}
 	}
-	p.fill(pl, r, x, matched, path)
+	p.fill(pl, r, x, matched, about, path)
 	pl.Purpose, pl.Accounts = choosePurpose(x, matched, r), p.Accounts(&x.Principal)
 	return pl
 }
@@ -121,15 +136,16 @@ func choosePurpose(x *weir.Exchange, matched *route, r *role) weir.Purpose {
 	return ""
 }
 
-func (p *Policy) fill(pl *Plan, r *role, x *weir.Exchange, matched *route, path string) {
+func (p *Policy) fill(pl *Plan, r *role, x *weir.Exchange, matched, about *route, path string) {
 	pl.Version, pl.Role, pl.policy = p.version, r.name, p
 	// A role that forgets to say own opens nobody's records to customers.
 	pl.Own = r.own || x.Principal.Kind == weir.Customer
+	pl.Terms = p.hasTerms || r.terms != nil || r.togetherTerms != nil
 	pl.Observe = p.observe
 	if matched != nil {
-		pl.Observe = matched.observe
+		pl.Observe, pl.Unreadable, pl.public = matched.observe, matched.unreadable, matched.public
 		pl.Route, pl.Subject, pl.Opaque = matched.name, matched.subject, matched.opaque
-	} else if matched = p.namesake(x.Method, path); matched != nil {
+	} else if matched = about; matched != nil {
 		pl.Subject = matched.subject
 	}
 	if pl.Subject.From == URL {
@@ -167,8 +183,13 @@ func (pl *Plan) Sensitivity(class weir.Class) weir.Sensitivity {
 }
 
 // Accounts gives the parties that a release to a principal is charged to, in the
-// order of Plan.Accounts. A role that the policy does not know takes nothing.
-func (p *Policy) Accounts(pr *weir.Principal) []weir.Account { return p.appendAccounts(nil, pr) }
+// order of Plan.Accounts, with the most that they may take at any time: as after a
+// fresh second factor, where that raises a budget. A role that the policy does not
+// know takes nothing.
+func (p *Policy) Accounts(pr *weir.Principal) []weir.Account {
+	r := p.roles[roleName(pr)]
+	return p.appendAccounts(nil, pr, r, r != nil && r.raised != nil)
+}
 
 // Budgets gives what a role, an issuer, a network or the deployment may take as a
 // whole. What a credential, a principal or an actor may take depends on its role:
@@ -198,27 +219,30 @@ func (p *Policy) Budgets(party weir.Party) weir.Budgets {
 // maxAccounts fits a principal with two in its act chain.
 const maxAccounts = 8
 
-func (p *Policy) appendAccounts(to []weir.Account, pr *weir.Principal) []weir.Account {
+// appendAccounts gives the accounts of a principal in a role, which is nil if there
+// is none of its name; raised: with the budgets that a fresh second factor gives.
+func (p *Policy) appendAccounts(to []weir.Account, pr *weir.Principal, r *role, raised bool) []weir.Account {
 	if to == nil {
 		to = make([]weir.Account, 0, maxAccounts)
 	}
-	name := roleName(pr)
-	var take, together *weir.Budgets
-	if r := p.roles[name]; r != nil {
-		take, together = r.take, r.together
-	} else {
-		take, together = new(weir.Budgets), p.deployment
+	take, together := nobody, p.deployment
+	var terms, togetherTerms *weir.Terms
+	if r != nil {
+		take, together, terms, togetherTerms = r.take, r.together, r.terms, r.togetherTerms
+	}
+	if raised {
+		take = r.raised
 	}
 	// Without a credential there is nothing to steal: the principal's account is
 	// the one that counts.
 	if pr.Kind != weir.Anonymous || pr.Credential != "" {
-		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByCredential, Name: pr.Credential}, Budgets: take})
+		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByCredential, Name: pr.Credential}, Budgets: take, Terms: terms})
 	}
-	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByPrincipal, Name: PrincipalName(pr)}, Budgets: take})
+	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByPrincipal, Name: PrincipalName(pr)}, Budgets: take, Terms: terms})
 	for _, actor := range pr.Act {
-		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByActor, Name: actor}, Budgets: take})
+		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByActor, Name: actor}, Budgets: take, Terms: terms})
 	}
-	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByRole, Name: name}, Budgets: together})
+	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByRole, Name: roleName(pr)}, Budgets: together, Terms: togetherTerms})
 	// Nobody's principals may take what the deployment may, and are charged there.
 	if pr.Issuer != "" {
 		budgets := p.issuers[pr.Issuer]
@@ -226,14 +250,24 @@ func (p *Policy) appendAccounts(to []weir.Account, pr *weir.Principal) []weir.Ac
 			budgets = p.deployment
 		}
 		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByIssuer, Name: pr.Issuer}, Budgets: budgets})
+		if p.issuerTerms != nil {
+			to[len(to)-1].Terms = p.issuerTerms[pr.Issuer]
+		}
 	}
-	budgets := p.networks[pr.Network]
-	if budgets == nil {
-		budgets = p.other
+	budgets, named := p.networks[pr.Network]
+	if !named {
+		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByNetwork, Name: pr.Network}, Budgets: p.other, Terms: p.otherTerms})
+	} else {
+		to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByNetwork, Name: pr.Network}, Budgets: budgets})
+		if p.networkTerms != nil {
+			to[len(to)-1].Terms = p.networkTerms[pr.Network]
+		}
 	}
-	to = append(to, weir.Account{Party: weir.Party{Kind: weir.ByNetwork, Name: pr.Network}, Budgets: budgets})
-	return append(to, weir.Account{Party: weir.Party{Kind: weir.ByDeployment}, Budgets: p.deployment})
+	return append(to, weir.Account{Party: weir.Party{Kind: weir.ByDeployment}, Budgets: p.deployment, Terms: p.deploymentTerms})
 }
+
+// nobody may take nothing. Not to be changed.
+var nobody = new(weir.Budgets)
 
 // PrincipalName is the name that a principal is charged and held under: its own,
 // or for one without a credential "anonymous@" and its network.

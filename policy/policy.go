@@ -46,6 +46,20 @@ type Policy struct {
 	networks   map[string]*weir.Budgets
 	other      *weir.Budgets // for networks that are not named
 	deployment *weir.Budgets
+	// Terms of those that have any: nil maps, mostly.
+	issuerTerms, networkTerms   map[string]*weir.Terms
+	otherTerms, deploymentTerms *weir.Terms
+	hasTerms                    bool // any of these
+
+	vendors      []Vendor
+	hosts        map[string]int // of vendors
+	standing     []standingHold
+	holds        Holds // of standing
+	public       []PublicField
+	publicKeys   []PublicField // those with a class and a key
+	combinations []Combination
+	partOf       []string // the classes of combinations: bit i is of partOf[i]
+	parts        []uint64 // for each point the bits of the classes that cover it
 
 	routes          []*route // in the order of the file
 	tree            routeNode
@@ -99,12 +113,25 @@ type role struct {
 	at
 	name     string
 	own      bool
+	needs    *needs // nil: nothing
 	purposes []weir.Purpose
 	tables   []table // for each of purposes
 	sees     []sight
 	decides  []int // for each point which of sees decides, from 1; 0: none
 	take     *weir.Budgets
 	together *weir.Budgets
+	// terms of take and of together, and take as a fresh second factor raises it;
+	// nil: none.
+	terms, togetherTerms *weir.Terms
+	raised               *weir.Budgets
+}
+
+// most is what the role's take comes to at most.
+func (r *role) most() *weir.Budgets {
+	if r.raised != nil {
+		return r.raised
+	}
+	return r.take
 }
 
 // A table has the action for each of Policy.points.
@@ -151,12 +178,15 @@ type Route struct {
 	Subject string   // as it is written; "": by the identifiers in each record
 	Opaque  []string // media types that pass unread
 	Observe bool     // nothing is enforced on it, by its own mode or the file's
+	// Unreadable is how many customers an answer that cannot be inspected is taken
+	// to hold, and passes; 0: it is withheld.
+	Unreadable int
 }
 
 // Routes gives the routes in the order of the file.
 func (p *Policy) Routes() (all []Route) {
 	for _, r := range p.routes {
-		all = append(all, Route{p.position(r.at), r.text, r.name, r.about, slices.Clone(r.opaque), r.observe})
+		all = append(all, Route{p.position(r.at), r.text, r.name, r.about, slices.Clone(r.opaque), r.observe, r.unreadable})
 	}
 	return all
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/getweir/weir"
 )
@@ -23,6 +25,10 @@ type route struct {
 	segment int     // which path segment holds the subject, for FromURL
 	opaque  []string
 	observe bool
+	public  [][]string // what customers publish in its answers
+	// unreadable is how many customers an answer that cannot be inspected is taken
+	// to hold; 0: it is withheld.
+	unreadable int
 }
 
 // A pattern is a method and a path of segments.
@@ -118,20 +124,51 @@ type routeNode struct {
 	variable *routeNode
 	leaf     leaf // the path may end here
 	rest     leaf // or go on with anything
+
+	// folds has literals by their letters whatever their case, each in the order of
+	// its text. finish makes it.
+	folds map[string][]foldedNode
 }
 
-// leaf has the routes of one path, by method.
-type leaf map[string]*route
+type foldedNode struct {
+	text string
+	node *routeNode
+}
 
-func (l leaf) find(method string) *route {
-	if r := l[method]; r != nil {
+// leaf has the routes of one path, by method. They are few.
+type leaf struct {
+	routes []methodRoute // in the order of their methods
+	about  *route        // the first that says whose the path is
+}
+
+type methodRoute struct {
+	method string
+	route  *route
+}
+
+func (l *leaf) of(method string) *route {
+	for i := range l.routes {
+		if l.routes[i].method == method {
+			return l.routes[i].route
+		}
+	}
+	return nil
+}
+
+func (l *leaf) find(method string) *route {
+	if len(l.routes) == 0 {
+		return nil
+	}
+	if r := l.of(method); r != nil {
 		return r
 	}
 	// HEAD asks for the header of what GET would give (RFC 9110, 9.3.2).
-	if r := l["GET"]; r != nil && method == "HEAD" {
-		return r
+	if method == "HEAD" {
+		if r := l.of("GET"); r != nil {
+			return r
+		}
 	}
-	return l["*"]
+	return l.of("*")
 }
 
 // insert adds a route. It gives the one that already stands in its place, if
@@ -162,14 +199,68 @@ func (n *routeNode) insert(p pattern, r *route) *route {
 }
 
 func (l *leaf) insert(method string, r *route) *route {
-	if before := (*l)[method]; before != nil {
-		return before
+	i, twice := slices.BinarySearchFunc(l.routes, method, func(have methodRoute, method string) int { return strings.Compare(have.method, method) })
+	if twice {
+		return l.routes[i].route
 	}
-	if *l == nil {
-		*l = make(leaf)
-	}
-	(*l)[method] = r
+	l.routes = slices.Insert(l.routes, i, methodRoute{method, r})
 	return nil
+}
+
+// finish makes, when all routes are in the tree, what is looked up in it.
+func (n *routeNode) finish() {
+	n.leaf.finish()
+	n.rest.finish()
+	if n.variable != nil {
+		n.variable.finish()
+	}
+	if len(n.literals) == 0 {
+		return
+	}
+	n.folds = make(map[string][]foldedNode, len(n.literals))
+	for _, text := range slices.Sorted(maps.Keys(n.literals)) {
+		next := n.literals[text]
+		next.finish()
+		key := string(appendFolded(nil, text))
+		n.folds[key] = append(n.folds[key], foldedNode{text, next})
+	}
+}
+
+func (l *leaf) finish() {
+	for i := range l.routes {
+		if r := l.routes[i].route; r.subject.From == URL {
+			l.about = r
+			return
+		}
+	}
+}
+
+// appendFolded writes s so that two texts that differ in case only, as
+// strings.EqualFold has it, are written alike.
+func appendFolded(to []byte, s string) []byte {
+	for i := range len(s) {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			return appendFoldedRunes(to, s[i:])
+		}
+		// The first of a letter's forms by code point: K, k and the sign of the kelvin.
+		if 'a' <= c && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		to = append(to, c)
+	}
+	return to
+}
+
+func appendFoldedRunes(to []byte, s string) []byte {
+	for _, r := range s {
+		first := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			first = min(first, next)
+		}
+		to = utf8.AppendRune(to, first)
+	}
+	return to
 }
 
 // match finds the most specific route for a path without its first slash. Read
@@ -185,9 +276,11 @@ func (n *routeNode) match(method, path string) *route {
 		return n.rest.find(method)
 	}
 	head, tail, _ := strings.Cut(path, "/")
-	if next := n.literals[head]; next != nil {
-		if r := next.match(method, tail); r != nil {
-			return r
+	if n.literals != nil {
+		if next := n.literals[head]; next != nil {
+			if r := next.match(method, tail); r != nil {
+				return r
+			}
 		}
 	}
 	if n.variable != nil && head != "" {
@@ -198,60 +291,65 @@ func (n *routeNode) match(method, path string) *route {
 	return n.rest.find(method)
 }
 
-// seek finds a route for a path by what pick takes from its end, as match does, but
-// slower, and takes literals whatever their case where none fits to the letter.
-func (n *routeNode) seek(path string, pick func(leaf) *route) *route {
+// seek finds a route as match does, but takes literals whatever their case where
+// none fits to the letter. about becomes, where it is nil, the first route on the
+// way that says whose the path is, for another method.
+func (n *routeNode) seek(method, path string, about **route) *route {
 	if path == "" {
-		if r := pick(n.leaf); r != nil {
+		if r := n.leaf.seek(method, about); r != nil {
 			return r
 		}
-		return pick(n.rest)
+		return n.rest.seek(method, about)
 	}
 	head, tail, _ := strings.Cut(path, "/")
-	if next := n.literals[head]; next != nil {
-		if r := next.seek(tail, pick); r != nil {
-			return r
-		}
-	}
-	for _, text := range slices.Sorted(maps.Keys(n.literals)) {
-		if text != head && strings.EqualFold(text, head) {
-			if r := n.literals[text].seek(tail, pick); r != nil {
+	if n.literals != nil {
+		exact := n.literals[head]
+		if exact != nil {
+			if r := exact.seek(method, tail, about); r != nil {
 				return r
+			}
+		}
+		var room [64]byte
+		for _, other := range n.folds[string(appendFolded(room[:0], head))] {
+			if other.node != exact {
+				if r := other.node.seek(method, tail, about); r != nil {
+					return r
+				}
 			}
 		}
 	}
 	if n.variable != nil && head != "" {
-		if r := n.variable.seek(tail, pick); r != nil {
+		if r := n.variable.seek(method, tail, about); r != nil {
 			return r
 		}
 	}
-	return pick(n.rest)
+	return n.rest.seek(method, about)
+}
+
+func (l *leaf) seek(method string, about **route) *route {
+	if *about == nil {
+		*about = l.about
+	}
+	return l.find(method)
 }
 
 // route finds the route of a request. Many services take a path whatever its case,
 // so where none is written like it, one that differs in case is meant.
-func (p *Policy) route(method, path string) *route {
+//
+// Where there is none, about is a route that says whose the path is, for another
+// method: who may not GET another's record may not get it by POST either. A
+// preflight (OPTIONS) asks about the service, not about anybody.
+func (p *Policy) route(method, path string) (matched, about *route) {
 	if r := p.tree.match(method, path); r != nil {
-		return r
+		return r, nil
 	}
-	return p.tree.seek(path, func(l leaf) *route { return l.find(method) })
-}
-
-// namesake finds a route that declares whose the path is, for another method: who
-// may not GET another's record may not get it by POST either. A preflight (OPTIONS)
-// asks about the service, not about anybody.
-func (p *Policy) namesake(method, path string) *route {
+	if r := p.tree.seek(method, path, &about); r != nil {
+		return r, nil
+	}
 	if method == "OPTIONS" {
-		return nil
+		about = nil
 	}
-	return p.tree.seek(path, func(l leaf) *route {
-		for _, m := range slices.Sorted(maps.Keys(l)) {
-			if l[m].subject.From == URL {
-				return l[m]
-			}
-		}
-		return nil
-	})
+	return nil, about
 }
 
 // cutSlashes takes the slashes off both ends of a path: a service that answers

@@ -69,8 +69,15 @@ func (c *compiler) checkSight(p pair) {
 // tables have the same points.
 func (c *compiler) judge() {
 	named := 0
+	judged := make([]*role, 0, len(c.roleNames)+len(c.vendors))
 	for _, name := range c.roleNames {
-		for _, s := range c.roles[name].sees {
+		judged = append(judged, c.roles[name])
+	}
+	for i := range c.vendors {
+		judged = append(judged, c.vendors[i].rules)
+	}
+	for _, r := range judged {
+		for _, s := range r.sees {
 			if s.pattern == "*" || c.at(s.pattern) >= 0 {
 				continue
 			}
@@ -81,9 +88,15 @@ func (c *compiler) judge() {
 			c.addPoint(s.pattern)
 		}
 	}
+	for _, pattern := range c.partOf {
+		if c.at(pattern) < 0 {
+			c.addPoint(pattern)
+		}
+	}
 	c.nest()
-	for _, name := range c.roleNames {
-		c.judgeRole(c.roles[name])
+	c.combine()
+	for _, r := range judged {
+		c.judgeRole(r)
 	}
 }
 

@@ -19,21 +19,23 @@ type namedTake struct {
 	whose   string
 	block   string // the block of the language that it stands in
 	budgets *weir.Budgets
+	terms   *weir.Terms       // nil: none
 	lanes   [weir.NumLanes]at // where each lane stands; zero where it does not
 }
 
 // take reads a `take` or `together` block.
-func (c *compiler) take(whose, block string, n *node) *weir.Budgets {
+func (c *compiler) take(whose, block string, n *node) namedTake {
 	budgets := new(weir.Budgets)
+	named := namedTake{at: n.at, whose: whose, block: block, budgets: budgets}
 	fields, ok := c.fields(n, inTake)
 	if !ok {
-		return budgets
+		return named
 	}
-	named := namedTake{at: n.at, whose: whose, block: block, budgets: budgets}
 	for lane := weir.Clear; lane < weir.NumLanes; lane++ {
 		if f, ok := fields[lane.String()]; ok {
 			budgets[lane] = c.budget(whose, f)
 			named.lanes[lane] = f.at
+			c.terms(&named, lane, f)
 		}
 	}
 	if _, ok := fields[weir.Sensitive.String()]; !ok {
@@ -42,7 +44,7 @@ func (c *compiler) take(whose, block string, n *node) *weir.Budgets {
 		c.warnf(named.lanes[weir.Sensitive], "%s: the lane sensitive is wider than the lane clear, which bounds it", whose)
 	}
 	c.takes = append(c.takes, named)
-	return budgets
+	return named
 }
 
 // budget reads the windows of one lane. A window that is not given takes the
@@ -65,7 +67,7 @@ func (c *compiler) budget(whose string, p pair) (b weir.Budget) {
 	if !ok {
 		return b
 	}
-	if len(fields) == 0 {
+	if len(n.pairs) == 0 {
 		c.errorf(p.at, "the budget of %s gives no number", p.key)
 		return b
 	}

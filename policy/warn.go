@@ -24,6 +24,19 @@ func (c *compiler) doubts() {
 			}
 		}
 		c.doubtRole(r)
+		for i := range c.combinations {
+			c.doubtCombination(r, &c.combinations[i])
+		}
+	}
+	for _, v := range c.vendors {
+		for _, purpose := range v.Purposes {
+			used[purpose] = true
+		}
+		for i, line := range v.rules.decides {
+			if line > 0 {
+				seen[c.points[i].class] = true
+			}
+		}
 	}
 	for _, p := range c.purposes {
 		if !used[p.Name] {
@@ -86,6 +99,9 @@ func (c *compiler) doubtRole(r *role) {
 			c.warnf(s.at, "role %s: the line %q never applies, because no purpose of the role is one of the class", r.name, s.pattern)
 		}
 	}
+	if r.needs != nil && r.needs.approval && r.terms != nil && r.terms.Final != 0 {
+		c.warnf(r.needs.at, "role %s needs an approval, and part of its take is not raised by one (at 100%%: stop)", r.name)
+	}
 	takes := func(l weir.Lane) bool { return r.take[l][weir.Month] != 0 }
 	own := r.own && takes(weir.Own)
 	switch {
@@ -127,7 +143,7 @@ func (c *compiler) doubtTakes() {
 		}
 	}
 	for _, t := range c.takes {
-		if t.budgets == c.deployment {
+		if t.budgets == c.deployment || t.block == inVendor {
 			continue
 		}
 		for lane, where := range t.lanes {
