@@ -109,9 +109,11 @@ func (f *Fleet) Charge(ctx context.Context, accounts []weir.Account, segments []
 	var err error
 	if len(c.Demands) > 0 {
 		slices.SortStableFunc(c.Demands, func(a, b Demand) int { return a.Segment - b.Segment })
-		if done, err = f.c.Store.Charge(ctx, c); err != nil {
+		within, cancel := context.WithTimeout(ctx, max(2*f.c.Refresh, answerIn))
+		if done, err = f.c.Store.Charge(within, c); err != nil {
 			done = Charged{} // what was charged all the same is spent
 		}
+		cancel()
 	}
 	f.mu.Lock()
 	settle := f.keep(parts, done.Fit, asked)
@@ -127,6 +129,9 @@ func (f *Fleet) Charge(ctx context.Context, accounts []weir.Account, segments []
 	}
 	return done.Fit, done.Over, nil
 }
+
+// answerIn is how long a charge waits for the store at least.
+const answerIn = 3 * time.Second
 
 func wake(c chan struct{}) {
 	select {

@@ -64,9 +64,10 @@ type Fleet struct {
 
 	settling sync.Mutex // held by Settle
 
-	tick     int64 // of Sync; its goroutine's
-	seen     int64 // the newest act known; Sync's goroutine's
-	recovery int64 // Join's, then Sync's goroutine's
+	tick     int64  // of Sync; its goroutine's
+	ticked   moment // when it was last moved on
+	seen     int64  // the newest act known; Sync's goroutine's
+	recovery int64  // Join's, then Sync's goroutine's
 
 	follow followed
 	poke   chan struct{} // there is something to settle

@@ -155,7 +155,8 @@ type Lease struct {
 type Usage struct {
 	Taken  [weir.NumWindows]int
 	Leased [weir.NumWindows]int // counted beside it
-	// InHour and InDay are how many of Taken will still count then.
+	// InHour and InDay are how many of Taken will still count then; none in a window
+	// that has passed as a whole.
 	InHour, InDay [weir.NumWindows]int
 }
 
@@ -170,7 +171,7 @@ type Joined struct {
 // A Beat is what a node tells of itself.
 type Beat struct {
 	Log, Node string
-	Tick      int64 // greater each time
+	Tick      int64 // never smaller than before; to be kept where it is greater
 	Policy    string
 	Seen      int64 // acts up to this number are known
 }
@@ -178,7 +179,7 @@ type Beat struct {
 // News is what a node does not know yet.
 type News struct {
 	Now      Stamp
-	Before   int64 // the greatest Tick that the store had of this node before
+	Before   int64 // the greatest Tick that the store had of this node before; -1: it knows no such node
 	Acts     []Act // that are numbered higher than Seen, in order
 	Recovery int64
 	Missing  []string // logs of nodes that are not Ready after the recovery

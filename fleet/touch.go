@@ -137,9 +137,15 @@ func (f *Fleet) out(err error) {
 	}
 }
 
+// tickEvery is how often a Sync has something to write.
+const tickEvery = time.Second
+
 func (f *Fleet) sync(ctx context.Context, holds func() []policy.Hold) error {
 	asked := f.now()
-	b := Beat{Log: f.c.Log, Node: f.c.Node, Tick: f.tick + 1, Seen: f.seen}
+	b := Beat{Log: f.c.Log, Node: f.c.Node, Tick: f.tick, Seen: f.seen}
+	if f.tick == 0 || asked.since(f.ticked) >= tickEvery {
+		b.Tick++
+	}
 	if f.c.Policy != nil {
 		b.Policy = f.c.Policy()
 	}
@@ -151,7 +157,9 @@ func (f *Fleet) sync(ctx context.Context, holds func() []policy.Hold) error {
 	if news.Before < f.tick {
 		return f.rolledBack(ctx)
 	}
-	f.tick++
+	if b.Tick > f.tick {
+		f.tick, f.ticked = b.Tick, asked
+	}
 	if err := f.obey(ctx, news.Acts, news.Now, holds); err != nil {
 		return err
 	}

@@ -48,6 +48,59 @@ var steps = [...]string{
 		note bytea  NOT NULL,
 		PRIMARY KEY (log, size)
 	);`,
+	// What nodes count and decide together. Moments are microseconds since 1970, by the
+	// server's clock.
+	`CREATE TABLE weir.fleet (
+		one      boolean NOT NULL PRIMARY KEY CHECK (one),
+		recovery bigint NOT NULL, -- how often the database was found to have forgotten something
+		seq      bigint NOT NULL  -- of the newest act
+	);
+	CREATE TABLE weir.nodes (
+		log      text   NOT NULL PRIMARY KEY, -- the origin of the node's ledger
+		node     text   NOT NULL,
+		policy   text   NOT NULL, -- the version in force there
+		seen     bigint NOT NULL,
+		tick     bigint NOT NULL, -- by which a node knows that the database has forgotten
+		counted  bigint NOT NULL, -- what the ledger's entries before this one say was taken is in taken
+		acts     bigint NOT NULL, -- the decisions in the entries before this one are in acts
+		recovery bigint NOT NULL  -- up to which the node has told again what was taken
+	);
+	CREATE TABLE weir.acts (
+		key   text    NOT NULL PRIMARY KEY, -- what it is about; the newest decision stands
+		seq   bigint  NOT NULL,
+		until bigint  NOT NULL, -- 0: it does not end by itself
+		lifts boolean NOT NULL,
+		entry bytea   NOT NULL  -- the ledger entry, in JSON
+	);
+	CREATE INDEX acts_seq ON weir.acts (seq);
+	CREATE TABLE weir.accounts (
+		id    bigint   NOT NULL PRIMARY KEY, -- of party and lane, by a hash
+		party text     NOT NULL,
+		lane  smallint NOT NULL
+	);
+	CREATE TABLE weir.taken (
+		account bigint NOT NULL,
+		subject bytea  NOT NULL CHECK (octet_length(subject) = 16),
+		at      bigint NOT NULL, -- when it was last taken
+		PRIMARY KEY (account, subject)
+	);
+	CREATE INDEX taken_at ON weir.taken (account, at);
+	CREATE TABLE weir.counts (
+		account bigint NOT NULL,
+		span    bigint NOT NULL, -- of the window
+		edge    bigint NOT NULL, -- n is of those taken after it
+		n       bigint NOT NULL,
+		PRIMARY KEY (account, span)
+	);
+	CREATE TABLE weir.leases (
+		account bigint  NOT NULL,
+		log     text    NOT NULL,
+		granted bigint  NOT NULL, -- in all
+		used    bigint  NOT NULL, -- of it
+		ends    bigint  NOT NULL,
+		sealed  boolean NOT NULL, -- its node takes nothing more and has told everything
+		PRIMARY KEY (account, log)
+	);`,
 }
 
 // grants are the least that a node needs: it adds to ledgers and never changes
@@ -56,7 +109,9 @@ const grants = `GRANT USAGE ON SCHEMA weir TO %[1]s;
 	GRANT SELECT ON ALL TABLES IN SCHEMA weir TO %[1]s;
 	GRANT INSERT, DELETE ON weir.subjects TO %[1]s;
 	GRANT INSERT ON weir.checks, weir.ledger_heads, weir.ledger_batches, weir.ledger_checkpoints TO %[1]s;
-	GRANT UPDATE ON weir.ledger_heads TO %[1]s`
+	GRANT UPDATE ON weir.ledger_heads TO %[1]s;
+	GRANT INSERT, UPDATE ON weir.fleet, weir.nodes, weir.acts TO %[1]s;
+	GRANT INSERT, UPDATE, DELETE ON weir.accounts, weir.taken, weir.counts, weir.leases TO %[1]s`
 
 // version gives how many steps the database has; 0: it has no schema weir.
 func (s *Store) version(ctx context.Context) (int, error) {

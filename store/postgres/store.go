@@ -73,6 +73,9 @@ type Store struct {
 	conn   *pgx.ConnConfig
 	pool   *pgxpool.Pool
 
+	changes chan struct{} // see Changes
+	sweep   cursor
+
 	mu       sync.Mutex
 	subjects *directory.Directory // nil before Subjects
 }
@@ -138,7 +141,7 @@ func open(ctx context.Context, c Config) (*Store, error) {
 	if pc.ConnConfig.ConnectTimeout == 0 {
 		pc.ConnConfig.ConnectTimeout = 5 * time.Second
 	}
-	s := &Store{config: c, conn: pc.ConnConfig.Copy()}
+	s := &Store{config: c, conn: pc.ConnConfig.Copy(), changes: make(chan struct{}, 1)}
 	pc.AfterConnect = s.inspect
 	pc.MaxConns, pc.MinIdleConns = 8, 1
 	pc.MaxConnIdleTime = 5 * time.Minute

@@ -54,7 +54,8 @@ func (d *databases) empty(t testing.TB) (url string) {
 		t.Cleanup(func() { used <- url })
 		select {
 		case url = <-used:
-			if err := server.SQL(database(url), `TRUNCATE weir.subjects, weir.checks, weir.ledger_heads, weir.ledger_batches, weir.ledger_checkpoints`); err != nil {
+			if err := server.SQL(database(url), `TRUNCATE weir.subjects, weir.checks, weir.ledger_heads, weir.ledger_batches, weir.ledger_checkpoints,
+				weir.fleet, weir.nodes, weir.acts, weir.accounts, weir.taken, weir.counts, weir.leases`); err != nil {
 				t.Fatal(err)
 			}
 			return url

@@ -86,8 +86,10 @@ func (s *Store) hear(ctx context.Context, d *directory.Directory, begun func()) 
 		return err
 	}
 	defer closeConn(c)
-	if _, err := c.Exec(ctx, `LISTEN `+erased); err != nil {
-		return err
+	for _, channel := range []string{erased, acted} {
+		if _, err := c.Exec(ctx, `LISTEN `+channel); err != nil {
+			return err
+		}
 	}
 	d.Trust()
 	begun()
@@ -96,6 +98,8 @@ func (s *Store) hear(ctx context.Context, d *directory.Directory, begun func()) 
 		n, err := c.WaitForNotification(beat)
 		cancel()
 		switch {
+		case err == nil && n.Channel == acted:
+			s.changed()
 		case err == nil:
 			if k, err := hex.DecodeString(n.Payload); err == nil && len(k) == len(directory.Mac{}) {
 				d.Forget(directory.Mac(k))

@@ -433,6 +433,7 @@ func (s *fleetState) lease(log string, line *fleet.Line, now, free fleet.Stamp) 
 			l.Sealed = true
 			if l.Ends <= now {
 				delete(leases, log)
+				l = nil
 			}
 		}
 	}
@@ -462,10 +463,19 @@ func (l *Link) Usage(ctx context.Context, accounts []fleet.Account) (all []fleet
 	err = l.do(ctx, "Usage", func(s *fleetState, now fleet.Stamp) error {
 		all = nil
 		for _, a := range accounts {
-			all = append(all, fleet.Usage{
+			u := fleet.Usage{
 				Taken: s.count(a, now), Leased: s.leased(a, now),
 				InHour: s.count(a, now.Add(time.Hour)), InDay: s.count(a, now.Add(24*time.Hour)),
-			})
+			}
+			for w := range weir.NumWindows {
+				if w.Duration() <= time.Hour {
+					u.InHour[w] = 0
+				}
+				if w.Duration() <= 24*time.Hour {
+					u.InDay[w] = 0
+				}
+			}
+			all = append(all, u)
 		}
 		return nil
 	})
