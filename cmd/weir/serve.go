@@ -19,6 +19,7 @@ import (
 
 	"github.com/getweir/weir/console"
 	"github.com/getweir/weir/door/inbound"
+	"github.com/getweir/weir/fleet"
 	"github.com/getweir/weir/guard"
 	"github.com/getweir/weir/identity"
 	"github.com/getweir/weir/index"
@@ -77,7 +78,8 @@ type server struct {
 	state   *state
 	auth    *identity.Authenticator
 	guard   *guard.Guard
-	files   policyFiles // of the policy last read; followPolicy's, once it runs
+	fleet   *fleet.Fleet // nil: the node is alone
+	files   policyFiles  // of the policy last read; followPolicy's, once it runs
 	watch   *watch.Watch
 	index   *index.Index     // nil: it cannot be opened
 	console *console.Console // nil: none configured
@@ -119,13 +121,20 @@ func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logg
 			err = errors.Join(err, s.state.close())
 		}
 	}()
+	if s.fleet, err = s.newFleet(mode); err != nil {
+		return nil, err
+	}
 	s.guard, err = guard.New(guard.Config{
+		Shared: orNil(s.fleet),
 		Policy: rules, Inspect: finder, Ledger: s.state.whole(), Cursors: s.state.ledger, Subjects: s.state.subjects, Mode: mode, Log: log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	if err = s.guard.Restore(context.Background()); err != nil {
+		return nil, err
+	}
+	if err = s.join(ctx); err != nil {
 		return nil, err
 	}
 	if s.state.index != nil {
@@ -215,6 +224,9 @@ func (s *server) run(ctx context.Context) error {
 	})
 	if s.state.shared != nil {
 		rooms.Go(func() error { return s.state.shared.Run(behind) })
+	}
+	if s.fleet != nil {
+		rooms.Go(func() error { return s.fleet.Run(behind, s.guard.Holds) })
 	}
 	rooms.Go(func() error { return s.auth.Run(behind) })
 	rooms.Go(func() error { return s.admin.Run(behind) })

@@ -33,6 +33,7 @@ import (
 // it: a folder that has vanished is a loss to be looked into, not a fresh start.
 type state struct {
 	ledger   *ledger.Log
+	origin   string // its name
 	store    io.Closer
 	shared   *postgres.Store // the same as store, where it is shared; else nil
 	subjects *directory.Directory
@@ -108,7 +109,7 @@ func openState(ctx context.Context, cfg *config, logger *slog.Logger) (*state, e
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	s := &state{ledger: log}
+	s := &state{ledger: log, origin: o.Key.Origin()}
 	if cfg.Store.shared() {
 		err = s.attach(ctx, cfg, logger)
 	} else {

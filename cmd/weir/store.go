@@ -28,16 +28,21 @@ type storeConfig struct {
 	// Patience is how long the ledger waits for a store that does not answer
 	// before the server ends; nothing is released meanwhile. Default: 2m.
 	Patience time.Duration `yaml:"patience"`
+	// Refresh is how long the node may be without word from the store before it lets
+	// nothing through; it asks four times as often. Default: 1s.
+	Refresh time.Duration `yaml:"refresh"`
 }
 
 func (c storeConfig) shared() bool { return c.Postgres != "" }
 
 func (c storeConfig) check() error {
 	switch {
-	case c.Postgres == "" && (c.PasswordFile != "" || c.Patience != 0):
+	case c.Postgres == "" && c != (storeConfig{}):
 		return errors.New("store: postgres, a connection string, belongs to it")
 	case c.Postgres != "" && !strings.HasPrefix(c.Postgres, "postgres://") && !strings.HasPrefix(c.Postgres, "postgresql://"):
 		return errors.New("store.postgres: must be a connection string, such as postgres://weir@db.internal/weir?sslmode=verify-full")
+	case c.Refresh != 0 && (c.Refresh < 100*time.Millisecond || c.Refresh > time.Minute):
+		return errors.New("store.refresh: must be a span from 100ms to 1m; so long may a hold take to act on this node")
 	case c.Patience < 0:
 		return errors.New("store.patience: must be a span such as 2m")
 	}

@@ -378,7 +378,7 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 	})
 
 	t.Run("as the model does", func(t *testing.T) {
-		for seed := range uint64(3) {
+		for seed := range uint64(2) {
 			likeTheModel(t, open(t), seed)
 		}
 	})
@@ -407,7 +407,7 @@ func likeTheModel(t *testing.T, d Deployment, seed uint64) {
 	}
 	bounds := []fleet.Bound{fleetBound("a", 8, 15, 20), fleetBound("b", 30, 50), fleetBound("c", weir.Unbounded), fleetBound("d", 60, 70)}
 	used := map[string]map[int]int64{logs[0]: {}, logs[1]: {}}
-	for step := range 120 {
+	for step := range 80 {
 		switch x := r.IntN(10); {
 		case x < 5:
 			some := slices.Clone(bounds[r.IntN(3) : 3+r.IntN(2)])
