@@ -131,7 +131,7 @@ func (g *Guard) eased(now time.Time, accounts []weir.Account, standing []*Allowa
 			if !a.Lanes.Has(lane) {
 				continue
 			}
-			for w, n := range g.meter.Usage(now, a.Party(), lane, 0).Taken {
+			for w, n := range g.meter.Usage(g.counted(now), a.Party(), lane, 0).Taken {
 				extra[lane][w] += n
 				used = used || n > 0
 			}
@@ -220,7 +220,7 @@ func (o *outlook) beyond(pr *weir.Principal, role string, accounts []weir.Accoun
 	for _, a := range standing {
 		if a.Lanes.Has(lane) {
 			widest = a
-			n += max(0, a.Customers-o.guard.meter.Usage(o.now, a.Party(), lane, 0).Taken[weir.Month])
+			n += max(0, a.Customers-o.guard.meter.Usage(o.guard.counted(o.now), a.Party(), lane, 0).Taken[weir.Month])
 		}
 	}
 	if widest == nil {

@@ -32,7 +32,7 @@ func (f *fixture) says(t testing.TB, e *ledger.Entry) {
 	if _, err := f.log.Append(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	f.apply(e)
+	f.apply(e, f.Guard.now(), 0)
 }
 
 // again is a guard that was restarted.

@@ -208,7 +208,7 @@ func (g *Guard) Exposure() Exposure {
 			accounts = []weir.Account{{Party: party, Budgets: &r.Budget}}
 		}
 		for lane := range weir.NumLanes {
-			r.Taken[lane] = g.meter.Usage(x.At, party, lane, 0).Taken
+			r.Taken[lane] = g.meter.Usage(g.counted(x.At), party, lane, 0).Taken
 		}
 		r.Held = holds.Check(accounts, x.At) != nil
 		r.CouldHour, r.CouldDay, r.CouldMonth = ahead.could(accounts, lane(r.Own))
@@ -282,8 +282,8 @@ func (o *outlook) of(party weir.Party, lane weir.Lane) ahead {
 	key := outlookKey{party, lane}
 	a, asked := o.seen[key]
 	if !asked {
-		a.hour = o.guard.meter.Usage(o.now, party, lane, time.Hour).Staying
-		a.day = o.guard.meter.Usage(o.now, party, lane, 24*time.Hour).Staying
+		a.hour = o.guard.meter.Usage(o.guard.counted(o.now), party, lane, time.Hour).Staying
+		a.day = o.guard.meter.Usage(o.guard.counted(o.now), party, lane, 24*time.Hour).Staying
 		if party.Kind > weir.ByActor { // the others are hardly met twice
 			o.seen[key] = a
 		}

@@ -78,6 +78,9 @@ type Config struct {
 	// Now is the clock; nil: time.Now. Time passes by its monotonic reading, if
 	// it has one, so that setting the machine's clock does not open a window.
 	Now func() time.Time
+	// Uptime vouches for the time from one start to the next; nil: the machine's. With
+	// a Now of its own: nobody does.
+	Uptime Uptime
 }
 
 // Guard conducts exchanges. Its methods may be called from any goroutine.
@@ -94,10 +97,15 @@ type Guard struct {
 
 	allowed atomic.Pointer[allowances] // the same
 
-	clock func() time.Time
-	began time.Time // the clock at New
-	base  time.Time // what that moment is taken to be: began, or the ledger's last time if that is later
-	next  int64     // the first ledger index that Run has to follow
+	clock   func() time.Time
+	uptime  Uptime
+	began   time.Time     // the clock at New
+	base    time.Time     // what that moment is taken to be: began, or later if that was set back
+	lag     time.Duration // how much of the time up to then does not count, see timeline
+	times   timeline      // of the ledger; Restore's, then Run's
+	follows bool          // there were others' entries before
+	begun   atomic.Bool   // the Start entry is on the ledger
+	next    int64         // the first ledger index that Run has to follow
 
 	cursors  Cursors
 	kept     int64                    // where the last snapshot stands; Restore's, then Run's
@@ -126,12 +134,19 @@ func New(c Config) (*Guard, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	switch {
+	case c.Uptime != nil:
+	case c.Now == nil:
+		c.Uptime = machineUptime
+	default:
+		c.Uptime = func() (string, time.Duration) { return "", 0 }
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	g := &Guard{
 		ledger: c.Ledger, subjects: c.Subjects, mode: c.Mode, shared: c.Shared, log: c.Log,
-		meter: meter.New(), cursors: c.Cursors, keepEntries: keepEntries, clock: c.Now, began: c.Now(),
+		meter: meter.New(), cursors: c.Cursors, keepEntries: keepEntries, clock: c.Now, uptime: c.Uptime, began: c.Now(),
 	}
 	g.base = g.began.Round(0) // without the monotonic reading: this one is written down
 	g.rules.Store(&rules{c.Policy, c.Inspect})
@@ -144,8 +159,11 @@ func New(c Config) (*Guard, error) {
 // now gives the guard's time.
 func (g *Guard) now() time.Time { return g.base.Add(g.clock().Sub(g.began)) }
 
+// counted gives a time of the guard's as the meter counts it.
+func (g *Guard) counted(t time.Time) time.Time { return t.Add(-g.lag) }
+
 // Restore reads the ledger and puts back what was taken in the last 30 days and
-// what is held. It comes once, before the first Admit.
+// what is held. It comes once, before Begin and the first Admit.
 func (g *Guard) Restore(ctx context.Context) error {
 	next, last := g.resume()
 	g.next = next
@@ -154,9 +172,10 @@ func (g *Guard) Restore(ctx context.Context) error {
 			last = e.Time
 		}
 		g.next = index + 1
-		g.apply(e)
+		at := g.times.read(e)
+		g.apply(e, g.times.now(), g.times.Lag)
 		if len(e.Subjects) > 0 && (e.Kind == ledger.Release || e.Kind == ledger.Intent) {
-			g.meter.Restore(e.Time, e.Parties(), demandsOf(e))
+			g.meter.Restore(at.Add(latest), e.Parties(), demandsOf(e))
 			g.known.restore(e, g.Policy())
 		}
 		return ctx.Err()
@@ -164,15 +183,39 @@ func (g *Guard) Restore(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("restore from ledger: %w", err)
 	}
-	// A clock that stands before the last entry was set back: go on from there,
-	// or the windows would hold longer than they say and entries lose order.
-	if last.After(g.base) {
-		g.log.Warn("clock stands before the ledger's last entry; going on from there", "behind", last.Sub(g.base).Round(time.Second))
-		g.base = last
-	}
-	g.meter.Sweep(g.now())
-	g.followed.Store(&followed{g.next, last})
+	g.begin(last)
+	g.delay(g.lag)
+	g.meter.Sweep(g.counted(g.now()))
+	g.followed.Store(&followed{g.next, last, g.times})
 	return nil
+}
+
+// Begin records that the guard begins. It comes after Restore, and before anything
+// else of this process is on the ledger.
+func (g *Guard) Begin(ctx context.Context, text string) error {
+	if _, err := g.ledger.Append(ctx, g.started(text)); err != nil {
+		return fmt.Errorf("record start: %w", err)
+	}
+	g.begun.Store(true)
+	return nil
+}
+
+// append records entries, and send those that release nothing, behind the one that
+// says that the guard has begun.
+func (g *Guard) append(ctx context.Context, entries ...*ledger.Entry) error {
+	_, err := g.ledger.Append(ctx, g.withStart(entries)...)
+	if err == nil {
+		g.begun.Store(true)
+	}
+	return err
+}
+
+func (g *Guard) send(ctx context.Context, entries ...*ledger.Entry) error {
+	err := g.ledger.Send(ctx, g.withStart(entries)...)
+	if err == nil {
+		g.begun.Store(true)
+	}
+	return err
 }
 
 // Run follows the ledger for holds, writes the summary of each second and sweeps
@@ -196,13 +239,14 @@ func (g *Guard) Run(ctx context.Context) error {
 			case <-while.C:
 				g.keep()
 			case <-hour.C:
-				g.meter.Sweep(g.now())
+				g.meter.Sweep(g.counted(g.now()))
 			}
 		}
 	})
 	err := g.ledger.Follow(ctx, g.next, func(index int64, e *ledger.Entry) error {
-		g.apply(e)
-		g.followed.Store(&followed{index + 1, e.Time})
+		g.apply(e, g.now(), 0)
+		g.times.read(e)
+		g.followed.Store(&followed{index + 1, e.Time, g.times})
 		return nil
 	})
 	wg.Wait()
@@ -213,8 +257,9 @@ func (g *Guard) Run(ctx context.Context) error {
 }
 
 // apply takes over what an entry changes: holds and allowances come to the guard as
-// data on the ledger, from whoever put them there.
-func (g *Guard) apply(e *ledger.Entry) {
+// data on the ledger, from whoever put them there. A hold ends when as much time has
+// passed as it says: lag is what does not count of the time up to the entry.
+func (g *Guard) apply(e *ledger.Entry, now time.Time, lag time.Duration) {
 	if e.Kind == ledger.Request {
 		g.allow(e)
 		return
@@ -226,7 +271,7 @@ func (g *Guard) apply(e *ledger.Entry) {
 	if err != nil {
 		return // an entry of a later version about a party of another kind
 	}
-	now := g.now()
+	until := later(e.Until, -lag)
 	holds := policy.Holds{}
 	for p, h := range *g.holds.Load() {
 		if inForce(h, now) {
@@ -235,10 +280,28 @@ func (g *Guard) apply(e *ledger.Entry) {
 	}
 	if e.Kind == ledger.Lift {
 		delete(holds, party)
-	} else if h, held := holds[party]; !held || e.Until.IsZero() || !h.Until.IsZero() && e.Until.After(h.Until) {
-		holds[party] = policy.Hold{Party: party, Reason: e.Text, Since: e.Time, Until: e.Until}
+	} else if h, held := holds[party]; !held || until.IsZero() || !h.Until.IsZero() && until.After(h.Until) {
+		holds[party] = policy.Hold{Party: party, Reason: e.Text, Since: e.Time, Until: until}
 	}
 	g.holds.Store(&holds)
+}
+
+// delay lets all holds end later by d.
+func (g *Guard) delay(d time.Duration) {
+	holds := policy.Holds{}
+	for p, h := range *g.holds.Load() {
+		h.Until = later(h.Until, d)
+		holds[p] = h
+	}
+	g.holds.Store(&holds)
+}
+
+// later gives t moved by d; the zero time, which is never, stays.
+func later(t time.Time, d time.Duration) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(d)
 }
 
 // Holds lists the holds in force.
@@ -267,7 +330,7 @@ func (g *Guard) SetPolicy(ctx context.Context, p *policy.Policy, finder *inspect
 		return errors.New("guard: policy and inspector are both needed")
 	}
 	e := &ledger.Entry{Kind: ledger.PolicyLoaded, Time: g.now(), Policy: p.Version()}
-	if _, err := g.ledger.Append(ctx, e); err != nil {
+	if err := g.append(ctx, e); err != nil {
 		return fmt.Errorf("record policy: %w", err)
 	}
 	g.rules.Store(&rules{p, finder})

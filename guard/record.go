@@ -74,7 +74,7 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 	if len(entries) == 0 {
 		return nil
 	}
-	if _, err := p.guard.ledger.Append(ctx, entries...); err != nil {
+	if err := p.guard.append(ctx, entries...); err != nil {
 		if ctx.Err() == nil {
 			return p.guard.unrecordable("ledger did not take a release", err)
 		}
@@ -170,9 +170,15 @@ func (p *Pass) PassUnread(ctx context.Context, n int) *weir.Denial {
 	if stop := p.standing(); stop != nil {
 		return stop
 	}
+	if p.stopped = p.asked(ctx); p.stopped != nil {
+		return p.stopped
+	}
+	charged := p.guard.now()
+	var batch [][]meter.Demand
 	var entries []*ledger.Entry
 	if !p.recorded {
 		entries = append(entries, p.intent())
+		batch = append(batch, p.probes())
 	}
 	if p.unread == 0 && p.plan.Subject.From == policy.URL && !p.failed {
 		d := meter.Demand{Subject: p.subject, Lanes: weir.Lanes(0).With(weir.Clear)}
@@ -184,6 +190,7 @@ func (p *Pass) PassUnread(ctx context.Context, n int) *weir.Denial {
 			p.stopped = denial
 			return p.stopped
 		}
+		batch = append(batch, []meter.Demand{d})
 		release := p.entry(ledger.Release)
 		if under != nil {
 			release.Asked = under[0].asked()
@@ -196,11 +203,14 @@ func (p *Pass) PassUnread(ctx context.Context, n int) *weir.Denial {
 		entries = append(entries, release)
 	}
 	if len(entries) > 0 {
-		if _, err := p.guard.ledger.Append(ctx, entries...); err != nil {
+		if err := p.guard.append(ctx, entries...); err != nil {
 			p.stopped = p.guard.unrecordable("ledger did not take an intent", err)
 			return p.stopped
 		}
 		p.recorded = true
+		if p.stopped = p.late(ctx, charged, batch); p.stopped != nil {
+			return p.stopped
+		}
 	}
 	p.unread += int64(n)
 	return nil
@@ -241,7 +251,7 @@ func (p *Pass) Close(ctx context.Context, o Outcome) {
 	if !p.recorded && len(p.probed) > 0 {
 		// Nothing was released, and still the customer was asked about: that was
 		// paid for, and is to be known after a restart.
-		if err := g.ledger.Send(ctx, p.intent()); err != nil {
+		if err := g.send(ctx, p.intent()); err != nil {
 			g.log.Error("ledger did not take an intent", "err", err)
 		}
 		p.recorded = true
@@ -264,7 +274,7 @@ func (p *Pass) Close(ctx context.Context, o Outcome) {
 			e.Outcome = "stopped"
 		}
 	}
-	if err := g.ledger.Send(ctx, e); err != nil {
+	if err := g.send(ctx, e); err != nil {
 		g.log.Error("ledger did not take an outcome", "err", err)
 	}
 }
@@ -291,7 +301,7 @@ func (g *Guard) deny(ctx context.Context, p *Pass, d *weir.Denial) {
 	if !g.quiet.first(e) {
 		return
 	}
-	if err := g.ledger.Send(context.WithoutCancel(ctx), e); err != nil {
+	if err := g.send(context.WithoutCancel(ctx), e); err != nil {
 		g.log.Error("ledger did not take a denial", "err", err)
 	}
 }
@@ -302,7 +312,7 @@ func (g *Guard) flush(ctx context.Context) {
 	if len(entries) == 0 {
 		return
 	}
-	if err := g.ledger.Send(ctx, entries...); err != nil && ctx.Err() == nil {
+	if err := g.send(ctx, entries...); err != nil && ctx.Err() == nil {
 		g.log.Error("ledger did not take a summary", "err", err)
 	}
 }

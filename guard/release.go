@@ -75,8 +75,20 @@ func (p *Pass) Release(ctx context.Context, segments []weir.Segment) Release {
 	pieces := p.inspect(segments)
 	stop := p.judge(ctx, pieces)
 	if stop == nil {
+		stop = p.asked(ctx)
+	}
+	if stop == nil {
+		charged := p.guard.now()
 		pieces, stop = p.charge(ctx, pieces)
-		if err := p.record(ctx, pieces); err != nil {
+		batch := p.scratch.batch[:len(pieces)]
+		if !p.recorded && len(p.probed) > 0 {
+			batch = append(batch, p.probes())
+		}
+		err := p.record(ctx, pieces)
+		if err == nil {
+			err = p.late(ctx, charged, batch)
+		}
+		if err != nil {
 			pieces, stop = nil, err
 		}
 	} else {

@@ -23,6 +23,7 @@ type Shared interface {
 // and why the next does not.
 func (g *Guard) charge(ctx context.Context, now time.Time, accounts []weir.Account, segments [][]meter.Demand) (fit int, denial *weir.Denial) {
 	var over *meter.Over
+	now = g.counted(now)
 	if g.shared == nil || g.mode == Off {
 		fit, over = g.meter.Charge(now, accounts, segments)
 	} else if !empty(segments) {

@@ -41,13 +41,15 @@ const (
 type snapshot struct {
 	Version int
 	Newest  time.Time // of the entries
+	Times   timeline
+	Lag     time.Duration // of the guard that kept it
 	Meter   []byte
 	Holds   []policy.Hold
 	Allowed []Allowance
 	Seen    []*ledger.Entry // that knownParties are restored from
 }
 
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 var errSnapshot = errors.New("not a snapshot of this version")
 
@@ -80,8 +82,10 @@ func (g *Guard) resume() (next int64, newest time.Time) {
 	g.meter = m
 	holds := policy.Holds{}
 	for _, h := range s.Holds {
+		h.Until = later(h.Until, -s.Lag)
 		holds[h.Party] = h
 	}
+	g.times = s.Times
 	g.holds.Store(&holds)
 	allowed := allowances{}
 	for _, a := range s.Allowed {
@@ -102,7 +106,7 @@ func (g *Guard) keep() bool {
 	if g.cursors == nil || f == nil || f.next-g.kept < g.keepEntries {
 		return true
 	}
-	s := snapshot{Version: snapshotVersion, Newest: f.newest, Holds: g.Holds(), Allowed: g.Allowances(), Meter: g.meter.Snapshot(), Seen: g.known.entries()}
+	s := snapshot{Version: snapshotVersion, Newest: f.newest, Times: f.times, Lag: g.lag, Holds: g.Holds(), Allowed: g.Allowances(), Meter: g.meter.Snapshot(), Seen: g.known.entries()}
 	state, err := json.Marshal(&s)
 	if err == nil {
 		err = g.cursors.Keep(cursorName, f.next, state)
@@ -122,6 +126,7 @@ func (g *Guard) keep() bool {
 type followed struct {
 	next   int64
 	newest time.Time
+	times  timeline
 }
 
 // entries gives an entry for each credential, principal and actor that is known, of

@@ -59,10 +59,10 @@ func TestASnapshotGoesOn(t *testing.T) {
 			if _, err := f.log.Append(t.Context(), hold); err != nil {
 				t.Fatal(err)
 			}
-			f.apply(hold)
+			f.apply(hold, f.Guard.now(), 0)
 		}
 		n := int64(len(f.log.entries))
-		f.followed.Store(&followed{n, f.Guard.now()})
+		f.followed.Store(&followed{n, f.Guard.now(), timeline{Newest: f.Guard.now()}})
 		c := &oneCursor{}
 		f.cursors = c
 		f.keep()

@@ -53,7 +53,7 @@ type Options struct {
 	replace bool // Open need not be given the key in force
 
 	disk disk             // nil: the operating system's
-	now  func() time.Time // nil: time.Now
+	now  func() time.Time // nil: the machine's clock at Open, and the monotonic one from then on
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -76,7 +76,11 @@ func (o Options) withDefaults() (Options, error) {
 		o.disk = osDisk{}
 	}
 	if o.now == nil {
-		o.now = time.Now
+		// By the monotonic clock from here on: times of entries do not run backwards, so
+		// one that was written while the machine's clock stood ahead would move all that
+		// follow.
+		began := time.Now()
+		o.now = func() time.Time { return began.Add(time.Since(began)) }
 	}
 	return o, nil
 }

@@ -203,7 +203,7 @@ func (s *server) run(ctx context.Context) error {
 	ledgerDone := make(chan error, 1)
 	go func() { ledgerDone <- s.state.ledger.Run(ledgerCtx) }()
 
-	if err := s.record(ledgerCtx, &ledger.Entry{Kind: ledger.Start, Policy: s.guard.Policy().Version(), Text: modeText(s.guard.Mode())}); err != nil {
+	if err := s.begin(ledgerCtx); err != nil {
 		stopLedger()
 		return errors.Join(err, <-ledgerDone, s.listen.Close(), s.tiles.close(), s.admin.Close(), s.state.close())
 	}
@@ -286,6 +286,13 @@ func served(err error) error {
 		return nil
 	}
 	return err
+}
+
+// begin records that the node begins, before anything else is on record.
+func (s *server) begin(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return s.guard.Begin(ctx, modeText(s.guard.Mode()))
 }
 
 func (s *server) record(ctx context.Context, e *ledger.Entry) error {
