@@ -22,6 +22,7 @@ SEED ?= 1
 test: tools lint build
 	RAPID_SEED=$(SEED) CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
 	$(GO) test -run Hostile ./door/files
+	$(GO) test ./internal/simulation
 
 lint:
 	@unformatted="$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go'))"; \
@@ -69,7 +70,9 @@ accuracy:
 ## torture: hours of what make test does for seconds: kills, fuzzing of every parser, many random seeds.
 TIME ?= 5m
 KILLS ?= 300
+SEEDS ?= 20000
 torture:
+	SEEDS=$(SEEDS) $(GO) test -count 1 -timeout 4h -v ./internal/simulation -first random
 	KILLS=$(KILLS) $(GO) test -count 1 -timeout 4h -v -run 'TestKillNine|TestKilledAtAnyMoment' ./ledger ./cmd/weir
 	@for pkg in $$($(GO) list ./...); do \
 		for fuzz in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
