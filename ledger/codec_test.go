@@ -31,6 +31,7 @@ func full() *Entry {
 		Party: "role:support", N: 65536, Rule: "budget-spent", Text: "Größe", Until: day.Add(time.Hour),
 		Keys:  KeyPair{"a+1+x", "a+2+y"},
 		Heads: []Head{{"peer", 70000, tlog.Hash{1}}, {}},
+		Would: &Would{Actions: []Count{{"contact.email", weir.Block, 130}}, Lanes: []weir.Lanes{4, 0}},
 	}
 	return e
 }
@@ -135,6 +136,7 @@ type wireEntry struct {
 	Change        *wireChange  `cbor:"34,keyasint,omitempty"`
 	Asked         *wireAsked   `cbor:"35,keyasint,omitempty"`
 	Pieces        *wirePieces  `cbor:"36,keyasint,omitempty"`
+	Would         *wireWould   `cbor:"37,keyasint,omitempty"`
 }
 
 type wireChange struct {
@@ -163,6 +165,12 @@ type wireSeen struct {
 	Read     int64
 	Unread   int64
 	Withheld int
+}
+
+type wireWould struct {
+	_       struct{} `cbor:",toarray"`
+	Actions []wireCount
+	Lanes   []byte
 }
 
 type wireHead struct {
@@ -230,6 +238,15 @@ func (w *wireEntry) entry() *Entry {
 	}
 	if p := w.Pieces; p != nil {
 		e.Pieces = p.pieces()
+	}
+	if x := w.Would; x != nil {
+		e.Would = &Would{}
+		for _, c := range x.Actions {
+			e.Would.Actions = append(e.Would.Actions, Count{c.Class, c.Action, c.N})
+		}
+		for _, l := range x.Lanes {
+			e.Would.Lanes = append(e.Would.Lanes, weir.Lanes(l))
+		}
 	}
 	return e
 }
@@ -386,6 +403,15 @@ func drawEntry(t *rapid.T) *Entry {
 		copy(s.Subject[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "subject"))
 		e.Subjects = append(e.Subjects, s)
 	}
+	if rapid.Bool().Draw(t, "observed") {
+		e.Would = &Would{}
+		for range rapid.IntRange(0, 30).Draw(t, "would") {
+			e.Would.Actions = append(e.Would.Actions, Count{weir.Class(text.Draw(t, "class")), weir.Action(rapid.Byte().Draw(t, "action")), count.Draw(t, "count")})
+		}
+		for range e.Subjects {
+			e.Would.Lanes = append(e.Would.Lanes, weir.Lanes(rapid.Byte().Draw(t, "would lanes")))
+		}
+	}
 	if rapid.Bool().Draw(t, "keys") {
 		e.Keys = KeyPair{text.Draw(t, "old key"), text.Draw(t, "new key")}
 	}
@@ -460,7 +486,10 @@ func TestWhatCannotBeWrittenIsRefused(t *testing.T) {
 		"negative seen":     func(e *Entry) { e.Seen = []Seen{{Unread: -1}} },
 		"too much seen":     func(e *Entry) { e.Seen = make([]Seen, MaxSeen+1) },
 		"seen, not UTF-8":   func(e *Entry) { e.Seen = []Seen{{Field: "\xff"}} },
-		"too many subjects": func(e *Entry) { e.Subjects = make([]Taken, MaxSubjects+1) },
+		"too many subjects": func(e *Entry) { e.Would, e.Subjects = nil, make([]Taken, MaxSubjects+1) },
+		"no would of one":   func(e *Entry) { e.Would.Lanes = e.Would.Lanes[1:] },
+		"a would too many":  func(e *Entry) { e.Would.Lanes = append(e.Would.Lanes, 1) },
+		"negative would":    func(e *Entry) { e.Would.Actions = []Count{{N: -1}} },
 		"an empty span":     func(e *Entry) { e.Span = &Span{From: 3, To: 3, Since: day, Until: day} },
 		"a negative span":   func(e *Entry) { e.Span = &Span{From: -1, To: 3, Since: day, Until: day} },
 		"a span of no time": func(e *Entry) { e.Span = &Span{To: 3, Until: day} },
@@ -474,7 +503,7 @@ func TestWhatCannotBeWrittenIsRefused(t *testing.T) {
 		}
 	}
 	e := full()
-	e.Subjects = make([]Taken, MaxSubjects)
+	e.Subjects, e.Would.Lanes = make([]Taken, MaxSubjects), make([]weir.Lanes, MaxSubjects)
 	if _, err := e.AppendTo(nil); err != nil {
 		t.Error("the most subjects:", err)
 	}
@@ -496,7 +525,11 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 		"one pair too many":        edit(0, 1, 0xa5),
 		"one pair too few":         edit(0, 1, 0xa3),
 		"an array":                 edit(0, 1, 0x88),
-		"another version":          edit(2, 1, 3),
+		"a third too new":          edit(2, 1, 3),
+		"a second too old":         append(append([]byte{0xa5, 0, 2}, b[3:]...), 0x18, keyWould, 0x82, 0x80, 0x40),
+		"lanes of nobody":          append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keyWould, 0x82, 0x80, 0x41, 1),
+		"would without lanes":      append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keyWould, 0x81, 0x80),
+		"a huge would":             append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keyWould, 0x82, 0x9a, 0xff, 0xff, 0xff, 0xff),
 		"a version too new":        edit(2, 1, 2),
 		"a version yet to come":    edit(2, 1, 4),
 		"nothing seen":             append(append([]byte{0xa5, 0, 3}, b[3:]...), 0x18, keySeen, 0x80),

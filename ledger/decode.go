@@ -28,7 +28,8 @@ type decoder struct {
 	names *interner
 	err   error
 
-	version uint64
+	version  uint64
+	subjects int // how many the entry has
 }
 
 func (r *decoder) fail(what string) {
@@ -280,22 +281,13 @@ func (r *decoder) field(key uint64, e *Entry) {
 	case keyPolicy:
 		e.Policy = r.text()
 	case keyActions:
-		n := r.array(MaxEntry)
-		if r.keep && r.err == nil {
-			e.Actions = make([]Count, 0, min(n, 64))
-		}
-		for ; n > 0 && r.err == nil; n-- {
-			r.tuple(3)
-			c := Count{Class: weir.Class(r.string()), Action: weir.Action(r.uint(maxByte)), N: int(r.uint(maxInt))}
-			if r.keep {
-				e.Actions = append(e.Actions, c)
-			}
-		}
+		e.Actions = r.counts(r.array(MaxEntry))
 	case keySubjects:
 		n := r.array(MaxSubjects)
 		if r.keep && r.err == nil {
 			e.Subjects = make([]Taken, 0, n)
 		}
+		r.subjects = n
 		for ; n > 0 && r.err == nil; n-- {
 			// Nearly all of a long entry is these: a tuple head, a head for 16
 			// bytes, the bytes, a set of lanes. The short way is for lanes
@@ -393,6 +385,26 @@ func (r *decoder) field(key uint64, e *Entry) {
 		if p := r.pieces(); r.keep {
 			e.Pieces = p
 		}
+	case keyWould:
+		r.tuple(2)
+		n := r.head(majorArray)
+		if n > uint64(len(r.b)) {
+			r.fail("holds an array of impossible length")
+			return
+		}
+		x := &Would{Actions: r.counts(int(n))}
+		lanes := r.take(majorBytes)
+		if len(lanes) != r.subjects {
+			r.fail("has not one set of lanes for each subject")
+			return
+		}
+		if r.keep && len(lanes) > 0 {
+			x.Lanes = make([]weir.Lanes, len(lanes))
+			for i, l := range lanes {
+				x.Lanes[i] = weir.Lanes(l)
+			}
+		}
+		e.Would = x
 	}
 }
 
@@ -402,6 +414,21 @@ func (r *decoder) seen() Seen {
 	s.Action, s.N = weir.Action(r.uint(maxByte)), int(r.uint(maxInt))
 	s.Read, s.Unread, s.Withheld = int64(r.uint(maxInt)), int64(r.uint(maxInt)), int(r.uint(maxInt))
 	return s
+}
+
+// counts reads n items of an array.
+func (r *decoder) counts(n int) (counts []Count) {
+	if r.keep && r.err == nil && n > 0 {
+		counts = make([]Count, 0, min(n, 64))
+	}
+	for ; n > 0 && r.err == nil; n-- {
+		r.tuple(3)
+		c := Count{Class: weir.Class(r.string()), Action: weir.Action(r.uint(maxByte)), N: int(r.uint(maxInt))}
+		if r.keep {
+			counts = append(counts, c)
+		}
+	}
+	return counts
 }
 
 // An interner gives equal strings the same memory: nearly all text in a ledger

@@ -81,6 +81,7 @@ const (
 	keyChange
 	keyAsked
 	keyPieces
+	keyWould
 	endKeys
 )
 
@@ -207,6 +208,34 @@ func (w *encoder) seen(s *Seen) {
 	}
 }
 
+// counts writes the items of an array.
+func (w *encoder) counts(key int, counts []Count) {
+	for _, c := range counts {
+		if c.N < 0 {
+			w.fail(key, "is negative")
+			return
+		}
+		w.b = append(w.b, majorArray|3)
+		w.string(key, string(c.Class))
+		w.b = appendHead(w.b, majorUint, uint64(c.Action))
+		w.b = appendHead(w.b, majorUint, uint64(c.N))
+	}
+}
+
+func (w *encoder) would(x *Would, subjects int) {
+	if len(x.Lanes) != subjects {
+		w.fail(keyWould, "has not one set of lanes for each subject")
+		return
+	}
+	w.array(keyWould, 2)
+	w.b = appendHead(w.b, majorArray, uint64(len(x.Actions)))
+	w.counts(keyWould, x.Actions)
+	w.b = appendHead(w.b, majorBytes, uint64(len(x.Lanes)))
+	for _, l := range x.Lanes {
+		w.b = append(w.b, byte(l))
+	}
+}
+
 // AppendTo appends the encoding of e to dst. It fails with ErrEntry, and then
 // gives dst back as it was, if e has no valid Kind, a negative number, text that
 // is not UTF-8, a Time outside 1971 to 2262, too many subjects or places seen, or an
@@ -238,6 +267,9 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 	if len(e.Seen) > 0 || e.Change != nil || e.Asked != nil || e.Pieces != nil {
 		last = keyPieces
 	}
+	if e.Would != nil {
+		last = keyWould
+	}
 	w.uint(keyVersion, int64(version(e.Kind, last)))
 	w.uint(keyKind, int64(e.Kind))
 	w.time(keyTime, e.Time)
@@ -266,16 +298,7 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 	w.text(keyPolicy, e.Policy)
 	if len(e.Actions) > 0 {
 		w.array(keyActions, len(e.Actions))
-		for _, c := range e.Actions {
-			if c.N < 0 {
-				w.fail(keyActions, "is negative")
-				break
-			}
-			w.b = append(w.b, majorArray|3)
-			w.string(keyActions, string(c.Class))
-			w.b = appendHead(w.b, majorUint, uint64(c.Action))
-			w.b = appendHead(w.b, majorUint, uint64(c.N))
-		}
+		w.counts(keyActions, e.Actions)
 	}
 	if len(e.Subjects) > 0 {
 		w.array(keySubjects, len(e.Subjects))
@@ -343,6 +366,9 @@ func (e *Entry) appendTo(dst []byte) (b []byte, timeAt int, err error) {
 	}
 	if e.Pieces != nil {
 		w.pieces(e.Pieces)
+	}
+	if e.Would != nil {
+		w.would(e.Would, len(e.Subjects))
 	}
 
 	b = w.b

@@ -34,13 +34,14 @@ const (
 	Coverage                     // what the traffic since the last one of the node held, and what was done about it; Seen has it
 	PolicyStep                   // a policy that widens went a step on its way into force; Rule says which, Change has it
 	Request                      // a request for more customers went a step; Rule says which, Asked has it
+	WouldDeny                    // a request, or the rest of an answer, would have been refused, and was only observed
 	endKinds
 )
 
 var kindNames = [...]string{
 	"unknown", "start", "intent", "release", "denied", "close", "summary",
 	"policy-loaded", "alert", "hold", "lift", "staff", "stop",
-	"key-change", "heartbeat", "dropped", "succession", "coverage", "policy-step", "request",
+	"key-change", "heartbeat", "dropped", "succession", "coverage", "policy-step", "request", "would-deny",
 }
 
 // String gives the name of k in lower case.
@@ -101,17 +102,20 @@ type Entry struct {
 
 	Actions  []Count // what was done to which class, and how often
 	Subjects []Taken // whose data it was; at most MaxSubjects
+	// Would is what the policy would have done, had it been enforced in the
+	// exchange. nil: it was. Actions and Subjects say what really left.
+	Would *Would
 
 	Read   int64 // bytes inspected
 	Unread int64 // bytes that passed without being inspected
 
 	Outcome string      // Close: "" complete, else what went wrong
-	Reason  weir.Reason // Denied, Hold: why
+	Reason  weir.Reason // Denied, WouldDeny, Hold: why
 	Status  int         // the HTTP status that the client received
 	Party   string      // text of the weir.Party whose budget or hold it is
 
 	N     int       // Summary: how many exchanges
-	Rule  string    // Alert, Hold: which rule; Denied for a budget: its lane and window, as clear/hour; Start: how long the machine had been up, as its guard writes it; KeyChange: Rotated or Replaced
+	Rule  string    // Alert, Hold: which rule; Denied, WouldDeny for a budget: its lane and window, as clear/hour; Start: how long the machine had been up, as its guard writes it; KeyChange: Rotated or Replaced
 	Text  string    // Alert, Hold, Lift, Staff: a sentence about it
 	Until time.Time // Hold: when it ends by itself; zero: it does not. KeyChange: how long the old key signs, too
 
@@ -219,6 +223,25 @@ type Count struct {
 type Taken struct {
 	Subject weir.Subject
 	Lanes   weir.Lanes
+}
+
+// A Would is what an exchange that was only observed would have come to.
+type Would struct {
+	// Actions is what would have been done to the findings that Entry.Actions
+	// counts. What would have been withheld with its record, or come after the end
+	// of a budget, is a Block.
+	Actions []Count
+	// Lanes has, for each of Entry.Subjects, those in which the policy charges the
+	// customer, which is what counts against budgets; none: it would not have left.
+	Lanes []weir.Lanes
+}
+
+// Charged gives the lanes in which the i-th of Subjects counts against budgets.
+func (e *Entry) Charged(i int) weir.Lanes {
+	if e.Would != nil {
+		return e.Would.Lanes[i]
+	}
+	return e.Subjects[i].Lanes
 }
 
 // Parties gives everybody that the entry's exchange is charged to: credential,

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"testing"
 
+	"github.com/getweir/weir"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -11,7 +12,7 @@ import (
 // change: ledgers that are years old must go on being read.
 func TestTheFormatStaysAsItIs(t *testing.T) {
 	first := full() // all of version 1
-	first.Keys, first.Heads = KeyPair{}, nil
+	first.Keys, first.Heads, first.Would = KeyPair{}, nil, nil
 	rotated := &Entry{Kind: KeyChange, Time: day, Rule: Rotated, Until: day, Keys: KeyPair{"a+1+x", "a+2+y"}}
 	beat := &Entry{Kind: Heartbeat, Time: day, Heads: []Head{{"peer", 70000, tlog.Hash{1}}}}
 	for _, c := range []struct {
@@ -37,6 +38,11 @@ func TestTheFormatStaysAsItIs(t *testing.T) {
 		{"dropped", &Entry{Kind: Dropped, Time: day, Span: dropped().Span}, "" +
 			"a50002010f021b1898b5d9bb324d150350000000000000000000000000000000001820850019012c1b1898b2938a79ad151b18" +
 			"98b5d9bb324d1558200100000000000000000000000000000000000000000000000000000000000002"},
+		{"would deny", &Entry{Kind: WouldDeny, Time: day, Reason: weir.ReasonBudget}, "" +
+			"a500030114021b1898b5d9bb324d150350000000000000000000000000000000001766627564676574"},
+		{"observed", &Entry{Kind: Release, Time: day, Subjects: full().Subjects, Would: full().Would}, "" +
+			"a600030103021b1898b5d9bb324d150350000000000000000000000000000000001382825001000000000000000000000000" +
+			"000000038250000000000000000000000000000000000018258281836d636f6e746163742e656d61696c001882420400"},
 	} {
 		if got := hex.EncodeToString(mustEncode(t, c.entry)); got != c.want {
 			t.Errorf("%s is\n%s, not\n%s", c.name, got, c.want)
