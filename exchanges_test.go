@@ -217,8 +217,9 @@ func (c *clock) pass(d time.Duration) {
 
 // whoever authenticates everybody as the principal that the test says.
 type whoever struct {
-	mu sync.Mutex
-	P  weir.Principal
+	mu     sync.Mutex
+	P      weir.Principal
+	refuse *weir.Denial // not nil: nobody is known
 }
 
 // credentialHeader shows another credential of the same principal.
@@ -228,6 +229,9 @@ func (w *whoever) Authenticate(r *http.Request) (weir.Principal, *weir.Denial) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.P
+	if w.refuse != nil {
+		return weir.Principal{Network: "office"}, w.refuse
+	}
 	if c := r.Header.Get(credentialHeader); c != "" {
 		p.Credential = c
 	}
@@ -346,15 +350,27 @@ func (h *house) entries(t *testing.T) string {
 		for _, a := range e.Actions {
 			fmt.Fprintf(&b, " %s:%s*%d", a.Class, a.Action, a.N)
 		}
+		if e.Would != nil {
+			for _, a := range e.Would.Actions {
+				fmt.Fprintf(&b, " would:%s:%s*%d", a.Class, a.Action, a.N)
+			}
+		}
 		var people []string
-		for _, s := range e.Subjects {
-			var lanes []string
+		lanes := func(s weir.Lanes) string {
+			var all []string
 			for l := range weir.NumLanes {
-				if s.Lanes.Has(l) {
-					lanes = append(lanes, l.String())
+				if s.Has(l) {
+					all = append(all, l.String())
 				}
 			}
-			people = append(people, h.subjects.name(s.Subject)+"("+strings.Join(lanes, ",")+")")
+			return strings.Join(all, ",")
+		}
+		for i, s := range e.Subjects {
+			text := lanes(s.Lanes)
+			if e.Would != nil {
+				text += "; would:" + lanes(e.Charged(i))
+			}
+			people = append(people, h.subjects.name(s.Subject)+"("+text+")")
 		}
 		slices.Sort(people)
 		add("subjects", strings.Join(people, " "))
@@ -384,6 +400,9 @@ func (h *house) noticed(t *testing.T) {
 	}
 	rows := p.Notice().Rows
 	err = h.ledger.Replay(0, func(_ int64, e *ledger.Entry) error {
+		if e.Would != nil {
+			return nil // nothing is enforced there, and exposure says so
+		}
 		for _, a := range e.Actions {
 			if a.Action == weir.Block {
 				continue

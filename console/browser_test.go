@@ -180,9 +180,9 @@ func TestChromium(t *testing.T) {
 		browser.Becomes(`document.getElementById("denied").checkVisibility() && !document.getElementById("exchanges").checkVisibility()`),
 	)
 	shoot("roles")
-	// A policy that is off, and a ledger that has stopped, are said loudly.
+	// A policy that is only observed, and a ledger that has stopped, are said loudly.
 	w.mu.Lock()
-	w.exposure.Mode, w.failed = Off, "The disk is full."
+	w.exposure.Mode, w.failed = Observe, "The disk is full."
 	w.mu.Unlock()
 	browser.Run(t, ctx, "see that nothing is bounded", browser.Becomes(`document.querySelector("#f-one-hour .count").textContent === "no bound" && document.querySelector("#ledger .wrong") !== null`))
 	shoot("off")

@@ -42,7 +42,7 @@ type Mode string
 const (
 	Enforcing Mode = "enforcing"
 	Observe   Mode = "observe" // recorded, nothing withheld
-	Off       Mode = "off"     // everything passes, still recorded
+	Partly    Mode = "partly"  // enforced on some routes, and only observed on others
 )
 
 // Exposure is how many customers could be lost and how many were taken.
@@ -53,12 +53,23 @@ type Exposure struct {
 	// Unbounded says, in sentences, what Weir does not bound: open budgets, who
 	// owns the host, who holds the keys, the database below the doors.
 	Unbounded []string
+	// Observing names the routes that are only observed, where Mode is Partly.
+	Observing []string
+	// Would is what would have been done since the start, where nothing is enforced.
+	Would Would
 	// Rows are the parties worth a look; a few hundred are plenty, since each
 	// look sorts them.
 	Rows []Row
 	// More counts, by kind, the parties left out of Rows, none of which could
 	// take more than those in it.
 	More map[weir.PartyKind]int
+}
+
+// A Would counts what observing has let pass.
+type Would struct {
+	Stopped  int64 // exchanges that would have been refused, or broken off
+	Withheld int64 // records
+	Masked   int64 // values
 }
 
 // A Row is one party that releases are charged to.

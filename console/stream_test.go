@@ -237,7 +237,7 @@ func TestWorstFirst(t *testing.T) {
 		t.Errorf("the worst is %+v", f[0])
 	}
 	// Whatever the source says, a policy that is not in force bounds nothing.
-	for _, mode := range []Mode{Off, Observe, "", "dreaming"} {
+	for _, mode := range []Mode{Partly, Observe, "", "dreaming"} {
 		x := Exposure{Mode: mode, Rows: rows[:3]}.honest()
 		if f := figuresOf(x); f[0].Could != weir.Unbounded || f[1].Could != weir.Unbounded || len(x.Unbounded) != 1 {
 			t.Errorf("mode %q claims %+v", mode, f[0])

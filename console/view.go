@@ -158,9 +158,12 @@ func (x Exposure) honest() Exposure {
 	if x.Mode == Enforcing {
 		return x
 	}
-	why := "The policy is off: every credential can take every customer."
-	if x.Mode == Observe {
+	why := "Nothing is enforced: every credential can take every customer."
+	switch x.Mode {
+	case Observe:
 		why = "Weir only observes: every credential can take every customer."
+	case Partly:
+		why = "Weir only observes these, so that every credential can take every customer there: " + strings.Join(x.Observing, ", ") + "."
 	}
 	x.Unbounded = append([]string{why}, x.Unbounded...)
 	x.Rows = slices.Clone(x.Rows)

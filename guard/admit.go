@@ -15,23 +15,29 @@ import (
 // has recorded, nothing is to be asked of the service behind the door.
 func (g *Guard) Admit(ctx context.Context, x *weir.Exchange) (*Pass, *weir.Denial) {
 	p := &Pass{guard: g, exchange: *x, began: g.now(), rules: g.rules.Load()}
-	denial := p.admit(ctx)
+	return p.enter(ctx, nil)
+}
+
+// enter admits the exchange, which the door would refuse for refused, or records
+// why it is not.
+func (p *Pass) enter(ctx context.Context, refused *weir.Denial) (*Pass, *weir.Denial) {
+	denial := p.admit(ctx, refused)
 	if denial != nil {
-		g.deny(ctx, p, denial)
+		p.guard.told(ctx, p, denial, ledger.Denied)
 		return nil, denial
 	}
-	g.known.saw(p)
+	p.guard.known.saw(p)
 	return p, nil
 }
 
-func (p *Pass) admit(ctx context.Context) *weir.Denial {
+func (p *Pass) admit(ctx context.Context, denial *weir.Denial) *weir.Denial {
 	g, x := p.guard, &p.exchange
 	now := g.now()
-	if e := x.Principal.Expires; !e.IsZero() && !now.Before(e) {
-		return &weir.Denial{Reason: weir.ReasonCredential, Message: "The credential has expired."}
+	if e := x.Principal.Expires; denial == nil && !e.IsZero() && !now.Before(e) {
+		denial = &weir.Denial{Reason: weir.ReasonCredential, Message: "The credential has expired."}
 	}
-	if d := g.inTouch(); d != nil {
-		return d
+	if denial == nil {
+		denial = g.inTouch()
 	}
 	if x.Principal.Kind == weir.Customer && !x.Principal.Own.IsZero() {
 		own, err := g.resolve(ctx, x.Principal.Own)
@@ -41,18 +47,19 @@ func (p *Pass) admit(ctx context.Context) *weir.Denial {
 		p.own = own
 		x.Principal.Name = own.String() // a customer is known by its pseudonym, here and in the ledger
 	}
-	holds := *g.holds.Load()
-	if g.mode == Off {
-		holds = nil
-	}
-	plan, denial := p.rules.policy.Plan(x, now, holds)
-	if g.mode == Off {
-		plan, denial = p.passAll(plan, denial)
+	var plan *policy.Plan
+	if denial == nil {
+		plan, denial = p.rules.policy.Plan(x, now, *g.holds.Load())
 	}
 	if denial != nil {
-		return denial
+		if plan = p.observable(denial); plan == nil {
+			return denial
+		}
 	}
-	p.plan = plan
+	p.plan, p.observe = plan, denial != nil || plan.Observe || g.mode == Observe
+	if denial != nil {
+		p.Overlook(ctx, denial)
+	}
 	if plan.Subject.From != policy.URL {
 		return nil
 	}
@@ -65,32 +72,18 @@ func (p *Pass) admit(ctx context.Context) *weir.Denial {
 		return nil // one's own record is no probe
 	}
 	p.probed = []ledger.Taken{{Subject: subject, Lanes: weir.Lanes(0).With(weir.Probed)}}
-	if plan.Own && g.mode == Enforce {
-		return &weir.Denial{Reason: weir.ReasonNotOwn, Message: "This record belongs to another customer."}
+	if plan.Own {
+		d := &weir.Denial{Reason: weir.ReasonNotOwn, Message: "This record belongs to another customer."}
+		if !p.observe {
+			return d
+		}
+		p.Overlook(ctx, d)
 	}
-	_, denial, under := p.pay(ctx, [][]meter.Demand{{{Subject: subject, Lanes: p.probed[0].Lanes}}})
+	_, denial, under := p.spend(ctx, [][]meter.Demand{{{Subject: subject, Lanes: p.probed[0].Lanes}}})
 	if under != nil {
 		p.probedUnder = under[0]
 	}
 	return denial
-}
-
-// passAll is what Plan would say if nothing were forbidden: the parties are
-// known, and may take any number.
-func (p *Pass) passAll(plan *policy.Plan, denial *weir.Denial) (*policy.Plan, *weir.Denial) {
-	if denial != nil {
-		plan = p.rules.policy.Unenforced(&p.exchange)
-	}
-	open := *plan
-	open.Accounts = make([]weir.Account, len(plan.Accounts))
-	limitless := new(weir.Budgets)
-	for lane := range limitless {
-		limitless[lane] = weir.Budget{weir.Unbounded, weir.Unbounded, weir.Unbounded}
-	}
-	for i, a := range plan.Accounts {
-		open.Accounts[i] = weir.Account{Party: a.Party, Budgets: limitless}
-	}
-	return &open, nil
 }
 
 func (g *Guard) resolve(ctx context.Context, id weir.Identifier) (weir.Subject, *weir.Denial) {
@@ -125,10 +118,16 @@ func span(w weir.Window) string {
 }
 
 // Deny records a denial that the door itself decided, such as a credential that
-// does not hold.
-func (g *Guard) Deny(ctx context.Context, x *weir.Exchange, d *weir.Denial) {
+// does not hold, and gives it back. Where the exchange is only observed, it admits
+// it all the same.
+func (g *Guard) Deny(ctx context.Context, x *weir.Exchange, d *weir.Denial) (*Pass, *weir.Denial) {
 	if x.Principal.Kind == weir.Customer {
 		x.Principal.Name = "" // known only after its identifier is resolved
 	}
-	g.deny(ctx, &Pass{guard: g, exchange: *x}, d)
+	p := &Pass{guard: g, exchange: *x, began: g.now(), rules: g.rules.Load()}
+	if p.observable(d) == nil {
+		g.told(ctx, p, d, ledger.Denied)
+		return nil, d
+	}
+	return p.enter(ctx, d)
 }

@@ -16,6 +16,9 @@ import (
 type Exposure struct {
 	At   time.Time
 	Mode Mode
+	// Observed is what would have been done since the start, where nothing is
+	// enforced.
+	Observed Observed
 	// Hour and Day are the most customers that any single credential could take
 	// in clear in the next hour and day, seen or not yet seen; weir.Unbounded if
 	// nothing bounds it.
@@ -177,11 +180,11 @@ func (k *knownParties) restore(e *ledger.Entry, p *policy.Policy) {
 // hour allows, less what the longer windows will still hold against it when the
 // hour is over.
 func (g *Guard) Exposure() Exposure {
-	x := Exposure{At: g.now(), Mode: g.mode}
+	x := Exposure{At: g.now(), Mode: g.mode, Observed: g.Observed()}
 	holds := *g.holds.Load()
 	pol := g.Policy()
 
-	ahead := outlook{guard: g, now: x.At, seen: map[outlookKey]ahead{}}
+	ahead := outlook{guard: g, now: x.At, seen: map[outlookKey]ahead{}, observes: g.observes(pol)}
 	g.known.mu.Lock()
 	g.known.get(weir.Party{Kind: weir.ByDeployment}) // listed from the beginning
 	type listed struct {
@@ -209,6 +212,9 @@ func (g *Guard) Exposure() Exposure {
 		}
 		for lane := range weir.NumLanes {
 			r.Taken[lane] = g.meter.Usage(g.counted(x.At), party, lane, 0).Taken
+			for w, n := range g.left.Usage(g.counted(x.At), party, lane, 0).Taken {
+				r.Taken[lane][w] = max(r.Taken[lane][w], n)
+			}
 		}
 		r.Held = holds.Check(accounts, x.At) != nil
 		r.CouldHour, r.CouldDay, r.CouldMonth = ahead.could(accounts, lane(r.Own))
@@ -265,9 +271,10 @@ func lane(own bool) weir.Lane {
 // their role, issuer, network and the deployment, whose tallies are long, so that
 // each is asked about once.
 type outlook struct {
-	guard *Guard
-	now   time.Time
-	seen  map[outlookKey]ahead
+	guard    *Guard
+	now      time.Time
+	seen     map[outlookKey]ahead
+	observes bool // something is not enforced: nothing bounds whoever goes there
 }
 
 type outlookKey struct {
@@ -295,7 +302,7 @@ func (o *outlook) of(party weir.Party, lane weir.Lane) ahead {
 // could take in a lane within the next hour, day and 30 days.
 func (o *outlook) could(accounts []weir.Account, lane weir.Lane) (hour, day, month int) {
 	hour, day, month = weir.Unbounded, weir.Unbounded, weir.Unbounded
-	if o.guard.mode == Off {
+	if o.observes {
 		return hour, day, month
 	}
 	for _, a := range accounts {

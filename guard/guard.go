@@ -57,9 +57,9 @@ type Mode uint8
 
 const (
 	Enforce Mode = iota
-	// Off lets everything through and still inspects, counts and records, so
-	// that what would have been lost is known. The exposure is unbounded.
-	Off
+	// Observe changes nothing and refuses nobody, whatever mode the policy itself
+	// names: what would have been done is recorded. The exposure is unbounded.
+	Observe
 )
 
 // Config is what a Guard is made of. All but Cursors, Log and Now are required.
@@ -90,7 +90,8 @@ type Guard struct {
 	mode     Mode
 	shared   Shared // nil: alone
 	log      *slog.Logger
-	meter    *meter.Meter
+	meter    *meter.Meter // what counts against budgets
+	left     *meter.Meter // what really left where nothing is enforced
 
 	rules atomic.Pointer[rules]        // replaced whole by SetPolicy, never changed
 	holds atomic.Pointer[policy.Holds] // replaced whole, never changed; written by apply only
@@ -113,10 +114,11 @@ type Guard struct {
 
 	keepEntries int64
 
-	bonds bonds        // which identifiers are whose
-	known knownParties // who has been seen, for the exposure
-	quiet quiet        // what is told once a second instead of each time
-	pool  sync.Pool    // *scratch
+	bonds   bonds        // which identifiers are whose
+	known   knownParties // who has been seen, for the exposure
+	watched observed     // what would have been done
+	quiet   quiet        // what is told once a second instead of each time
+	pool    sync.Pool    // *scratch
 }
 
 // rules are a policy and who finds what it judges, which has the policy's own
@@ -146,7 +148,7 @@ func New(c Config) (*Guard, error) {
 	}
 	g := &Guard{
 		ledger: c.Ledger, subjects: c.Subjects, mode: c.Mode, shared: c.Shared, log: c.Log,
-		meter: meter.New(), cursors: c.Cursors, keepEntries: keepEntries, clock: c.Now, uptime: c.Uptime, began: c.Now(),
+		meter: meter.New(), left: meter.New(), cursors: c.Cursors, keepEntries: keepEntries, clock: c.Now, uptime: c.Uptime, began: c.Now(),
 	}
 	g.base = g.began.Round(0) // without the monotonic reading: this one is written down
 	g.rules.Store(&rules{c.Policy, c.Inspect})
@@ -175,7 +177,10 @@ func (g *Guard) Restore(ctx context.Context) error {
 		at := g.times.read(e)
 		g.apply(e, g.times.now(), g.times.Lag)
 		if len(e.Subjects) > 0 && (e.Kind == ledger.Release || e.Kind == ledger.Intent) {
-			g.meter.Restore(at.Add(latest), e.Parties(), demandsOf(e))
+			g.meter.Restore(at.Add(latest), e.Parties(), chargedIn(e))
+			if e.Would != nil {
+				g.left.Restore(at.Add(latest), e.Parties(), demandsOf(e))
+			}
 			g.known.restore(e, g.Policy())
 		}
 		return ctx.Err()
@@ -186,6 +191,7 @@ func (g *Guard) Restore(ctx context.Context) error {
 	g.begin(last)
 	g.delay(g.lag)
 	g.meter.Sweep(g.counted(g.now()))
+	g.left.Sweep(g.counted(g.now()))
 	g.followed.Store(&followed{g.next, last, g.times})
 	return nil
 }
@@ -240,6 +246,7 @@ func (g *Guard) Run(ctx context.Context) error {
 				g.keep()
 			case <-hour.C:
 				g.meter.Sweep(g.counted(g.now()))
+				g.left.Sweep(g.counted(g.now()))
 			}
 		}
 	})

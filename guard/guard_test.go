@@ -367,10 +367,10 @@ func TestExpiredCredential(t *testing.T) {
 	}
 }
 
-// TestOffRecordsEverything: with the policy off all of it passes, is counted and
+// TestObservingRecordsEverything: what is only observed passes, is counted and
 // is on record, and the exposure says that nothing bounds it.
-func TestOffRecordsEverything(t *testing.T) {
-	f := newFixture(t, Off)
+func TestObservingRecordsEverything(t *testing.T) {
+	f := newFixture(t, Observe)
 	p := admit(t, f, exchange("a", "nobody", "/c"))
 	var bodies []string
 	for i := range 100 {
@@ -520,7 +520,7 @@ func TestPeopleInARecord(t *testing.T) {
 		}
 	})
 	t.Run("a thousand in one record", func(t *testing.T) {
-		f := newFixture(t, Off)
+		f := newFixture(t, Observe)
 		f.mode = Enforce
 		body := `{"id":"c-1","all":[`
 		for i := range 1500 {

@@ -16,6 +16,7 @@ type Habits struct {
 	From, To time.Time // of the entries that it has read
 
 	meter   *meter.Meter
+	charged *meter.Meter // what counts against budgets: another where nothing was enforced
 	parties map[weir.Party]*habit
 }
 
@@ -26,6 +27,9 @@ type Habit struct {
 	// Peak is the most that were in each window at any moment: the tightest budget
 	// that would not have stopped it.
 	Peak weir.Budgets
+	// Need is the same of what counts against budgets, which differs from what left
+	// where nothing was enforced.
+	Need weir.Budgets
 	// Usual is the 99th percentile (nearest rank) of what it took in an hour, over the
 	// hours in which it took anything.
 	Usual [weir.NumLanes]int
@@ -39,7 +43,9 @@ type habit struct {
 }
 
 // NewHabits gives Habits that have read nothing.
-func NewHabits() *Habits { return &Habits{meter: meter.New(), parties: map[weir.Party]*habit{}} }
+func NewHabits() *Habits {
+	return &Habits{meter: meter.New(), charged: meter.New(), parties: map[weir.Party]*habit{}}
+}
 
 // Read takes an entry over.
 func (h *Habits) Read(e *ledger.Entry) {
@@ -52,10 +58,11 @@ func (h *Habits) Read(e *ledger.Entry) {
 	}
 	parties := e.Parties()
 	var lanes weir.Lanes
-	for _, s := range e.Subjects {
-		lanes |= s.Lanes
+	for i, s := range e.Subjects {
+		lanes |= s.Lanes | e.Charged(i)
 	}
 	h.meter.Restore(e.Time, parties, demandsOf(e))
+	h.charged.Restore(e.Time, parties, chargedIn(e))
 	hour := e.Time.Unix() / 3600
 	for _, party := range parties {
 		p := h.parties[party]
@@ -78,6 +85,9 @@ func (h *Habits) Read(e *ledger.Entry) {
 			for w, n := range taken {
 				p.Peak[lane][w] = max(p.Peak[lane][w], n)
 			}
+			for w, n := range h.charged.Usage(e.Time, party, lane, 0).Taken {
+				p.Need[lane][w] = max(p.Need[lane][w], n)
+			}
 			p.now[lane] = max(p.now[lane], taken[weir.Hour])
 		}
 	}
@@ -88,6 +98,15 @@ func demandsOf(e *ledger.Entry) []meter.Demand {
 	demands := make([]meter.Demand, len(e.Subjects))
 	for i, s := range e.Subjects {
 		demands[i] = meter.Demand{Subject: s.Subject, Lanes: s.Lanes}
+	}
+	return demands
+}
+
+// chargedIn gives what of it counts against budgets.
+func chargedIn(e *ledger.Entry) []meter.Demand {
+	demands := demandsOf(e)
+	for i := range demands {
+		demands[i].Lanes = e.Charged(i)
 	}
 	return demands
 }

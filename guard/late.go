@@ -22,7 +22,7 @@ var tooLate = weir.Denial{Reason: weir.ReasonRecord, Retry: 5 * time.Second,
 func (p *Pass) late(ctx context.Context, charged time.Time, segments [][]meter.Demand) *weir.Denial {
 	now := p.guard.now()
 	switch {
-	case p.guard.mode == Off:
+	case p.observe:
 		return nil
 	case now.Sub(charged) > latest:
 		return &tooLate
@@ -37,7 +37,7 @@ func (p *Pass) late(ctx context.Context, charged time.Time, segments [][]meter.D
 // another second: what the client learns of them it learns from the answer.
 func (p *Pass) asked(ctx context.Context) *weir.Denial {
 	now := p.guard.now()
-	if p.recorded || len(p.probed) == 0 || p.guard.mode == Off || second(now) == second(p.began) {
+	if p.recorded || len(p.probed) == 0 || p.observe || second(now) == second(p.began) {
 		return nil
 	}
 	_, denial, under := p.pay(ctx, [][]meter.Demand{p.probes()})

@@ -20,15 +20,32 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 	var taken []ledger.Taken
 	var counts []ledger.Count
 	var bytes int64
-	var beyond []*piece // what an allowance let through
+	var beyond []*piece     // what an allowance let through
+	var would *ledger.Would // nil: the policy is enforced
+	if p.observe {
+		would = new(ledger.Would)
+	}
 	taken = p.scratch.taken[:0]
 	for _, pc := range pieces {
 		for i, f := range pc.report.Findings {
 			action := weir.Block // what is withheld with its record was not passed, whatever was decided for it alone
-			if pc.withheld == nil && i < len(pc.actions) {
+			if pc.withheld == nil && i < len(pc.actions) && !pc.late {
 				action = pc.actions[i]
 			}
+			if p.observe {
+				would.Actions = count(would.Actions, f.Class, action)
+				action = weir.Allow
+			}
 			counts = count(counts, f.Class, action)
+		}
+		if p.observe {
+			if !pc.unread {
+				bytes += int64(len(pc.Segment.Body) - pc.report.Unread)
+				p.unread += int64(pc.report.Unread)
+			}
+			taken = p.left(pc, taken, would)
+			p.tally(pc)
+			continue
 		}
 		if pc.withheld != nil {
 			continue
@@ -53,12 +70,10 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 		entries = append(entries, p.intent())
 	}
 	if len(taken) > 0 || len(counts) > 0 || len(beyond) > 0 {
-		slices.SortFunc(counts, func(a, b ledger.Count) int {
-			if c := strings.Compare(string(a.Class), string(b.Class)); c != 0 {
-				return c
-			}
-			return int(a.Action) - int(b.Action)
-		})
+		sortCounts(counts)
+		if would != nil {
+			sortCounts(would.Actions)
+		}
 		parts := p.pieces(pieces, taken)
 		for first := true; first || len(taken) > 0; first = false {
 			n := min(len(taken), ledger.MaxSubjects)
@@ -66,6 +81,13 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 			e.Subjects, taken = slices.Clone(taken[:n]), taken[n:]
 			if first {
 				e.Actions, e.Read, e.Pieces = counts, bytes, parts
+			}
+			if would != nil {
+				e.Would = &ledger.Would{Lanes: would.Lanes[:n:n]}
+				if would.Lanes = would.Lanes[n:]; first {
+					e.Would.Actions = would.Actions
+				}
+				p.guard.left.Restore(p.guard.counted(e.Time), e.Parties(), demandsOf(e))
 			}
 			entries = append(entries, e)
 		}
@@ -82,13 +104,6 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 	}
 	p.recorded = true
 	return nil
-}
-
-// intent begins the record of what is about to leave, with what was asked about.
-func (p *Pass) intent() *ledger.Entry {
-	e := p.entry(ledger.Intent)
-	e.Subjects, e.Asked = p.probed, p.probedUnder.asked()
-	return e
 }
 
 // beyondEntries tell of what allowances let through, each of its own.
@@ -116,6 +131,31 @@ func (p *Pass) beyondEntries(pieces []*piece) (entries []*ledger.Entry) {
 		}
 	}
 	return entries
+}
+
+// intent begins the record of what is about to leave, with what was asked about.
+func (p *Pass) intent() *ledger.Entry {
+	e := p.entry(ledger.Intent)
+	e.Subjects, e.Asked = p.probed, p.probedUnder.asked()
+	if p.observe {
+		e.Would = new(ledger.Would)
+		for _, t := range p.probed {
+			if !p.charged() {
+				t.Lanes = 0
+			}
+			e.Would.Lanes = append(e.Would.Lanes, t.Lanes)
+		}
+	}
+	return e
+}
+
+func sortCounts(counts []ledger.Count) {
+	slices.SortFunc(counts, func(a, b ledger.Count) int {
+		if c := strings.Compare(string(a.Class), string(b.Class)); c != 0 {
+			return c
+		}
+		return int(a.Action) - int(b.Action)
+	})
 }
 
 func count(counts []ledger.Count, c weir.Class, a weir.Action) []ledger.Count {
@@ -167,7 +207,7 @@ func (p *Pass) entry(kind ledger.Kind) *ledger.Entry {
 // where the policy declares the media type opaque on this route. Where the route's
 // address names a customer, they are that customer's, and count as seen in clear.
 func (p *Pass) PassUnread(ctx context.Context, n int) *weir.Denial {
-	if stop := p.standing(); stop != nil {
+	if stop := p.standing(ctx); stop != nil {
 		return stop
 	}
 	if p.stopped = p.asked(ctx); p.stopped != nil {
@@ -185,7 +225,7 @@ func (p *Pass) PassUnread(ctx context.Context, n int) *weir.Denial {
 		if p.subject == p.own {
 			d.Lanes = weir.Lanes(0).With(weir.Own)
 		}
-		_, denial, under := p.pay(ctx, [][]meter.Demand{{d}})
+		_, denial, under := p.spend(ctx, [][]meter.Demand{{d}})
 		if denial != nil {
 			p.stopped = denial
 			return p.stopped
@@ -199,6 +239,13 @@ func (p *Pass) PassUnread(ctx context.Context, n int) *weir.Denial {
 		release.Pieces = &ledger.Pieces{
 			Shapes: []ledger.Shape{{Declared: true, People: []ledger.Person{{Bare: true}}}},
 			Runs:   []ledger.Run{{N: 1}},
+		}
+		if p.observe {
+			p.guard.left.Restore(p.guard.counted(release.Time), release.Parties(), demandsOf(release))
+			if !p.charged() {
+				d.Lanes = 0
+			}
+			release.Would = &ledger.Would{Lanes: []weir.Lanes{d.Lanes}}
 		}
 		entries = append(entries, release)
 	}
@@ -260,7 +307,7 @@ func (p *Pass) Close(ctx context.Context, o Outcome) {
 		o.Denial = p.stopped
 	}
 	if o.Denial != nil {
-		g.deny(ctx, p, o.Denial)
+		g.told(ctx, p, o.Denial, ledger.Denied)
 	}
 	if !p.recorded && o.Denial == nil && o.Err == "" {
 		g.quiet.passed(p.read)
@@ -279,11 +326,11 @@ func (p *Pass) Close(ctx context.Context, o Outcome) {
 	}
 }
 
-// deny puts a denial on the ledger. The first of a kind in a second goes at
+// told puts a denial on the ledger, or one that would have been. The first of a kind in a second goes at
 // once, so that watch sees it; those that follow are counted and go together at
 // the second's end, so that whoever hammers at the door does not fill the disk.
-func (g *Guard) deny(ctx context.Context, p *Pass, d *weir.Denial) {
-	e := p.entry(ledger.Denied)
+func (g *Guard) told(ctx context.Context, p *Pass, d *weir.Denial, kind ledger.Kind) {
+	e := p.entry(kind)
 	e.Reason, e.N = d.Reason, 1
 	if d.Reason == weir.ReasonBudget || d.Reason == weir.ReasonHold {
 		e.Party = d.Party.String()
@@ -297,7 +344,9 @@ func (g *Guard) deny(ctx context.Context, p *Pass, d *weir.Denial) {
 		e.Subjects = append(slices.Clone(p.probed), p.strangers...)
 		e.Subjects = e.Subjects[:min(len(e.Subjects), ledger.MaxSubjects)]
 	}
-	g.known.denied(p)
+	if kind == ledger.Denied {
+		g.known.denied(p)
+	}
 	if !g.quiet.first(e) {
 		return
 	}
@@ -329,6 +378,7 @@ type quiet struct {
 type denialKey struct {
 	credential, principal, party, rule, route string
 	reason                                    weir.Reason
+	kind                                      ledger.Kind
 }
 
 // mostDenials bounds the different denials kept apart in a second; those beyond
@@ -349,7 +399,7 @@ func (q *quiet) first(e *ledger.Entry) bool {
 	if q.denied == nil {
 		q.denied = map[denialKey]*ledger.Entry{}
 	}
-	k := denialKey{e.Credential, e.Principal, e.Party, e.Rule, e.Route, e.Reason}
+	k := denialKey{e.Credential, e.Principal, e.Party, e.Rule, e.Route, e.Reason, e.Kind}
 	kept, told := q.denied[k]
 	switch {
 	case !told && len(q.denied) >= mostDenials:

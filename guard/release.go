@@ -27,6 +27,9 @@ type Pass struct {
 	probedUnder *Allowance        // what let that through beyond what is ordinary
 	strangers   []ledger.Taken    // whose records were withheld from a customer
 	failed      bool              // the answer is an error's (see Answered)
+	observe     bool              // nothing is enforced: see Overlook
+	overlooked  *weir.Denial      // what would have ended it
+	leaving     bool              // who is in what leaves is being worked out
 
 	scratch  *scratch
 	recorded bool         // the intent is on the ledger
@@ -48,6 +51,9 @@ type Release struct {
 	Withheld *weir.Denial
 	// Stop, if not nil, says why nothing may follow Out, now or later.
 	Stop *weir.Denial
+	// Would has, for each segment of an exchange that is only observed, why it
+	// would have been withheld; nil: it would not have been.
+	Would []*weir.Denial
 }
 
 // piece is one segment on its way through Release.
@@ -62,6 +68,9 @@ type piece struct {
 	under    *Allowance     // what let it through beyond what is ordinary; nil: nothing had to
 	withheld *weir.Denial   // not nil: it stays behind
 	masks    bool           // something in it must be masked
+	unread   bool           // it could not be inspected
+	late     bool           // observed: a budget would have ended before it
+	left     []meter.Demand // observed: what it takes, leaving as it is
 	from, to int            // where it lies in scratch.masked, if it is masked
 }
 
@@ -69,11 +78,14 @@ type piece struct {
 // verbs is the promise: nothing is masked and handed back before it is recorded,
 // nothing recorded before it is paid for, nothing paid for before it is judged.
 func (p *Pass) Release(ctx context.Context, segments []weir.Segment) Release {
-	if stop := p.standing(); stop != nil {
+	if stop := p.standing(ctx); stop != nil {
 		return Release{Stop: stop}
 	}
 	pieces := p.inspect(segments)
 	stop := p.judge(ctx, pieces)
+	if stop == nil && p.observe {
+		stop = p.leave(ctx, pieces)
+	}
 	if stop == nil {
 		stop = p.asked(ctx)
 	}
@@ -102,7 +114,7 @@ func (p *Pass) Release(ctx context.Context, segments []weir.Segment) Release {
 
 // standing reports why the exchange may not go on: it was stopped, a hold fell
 // on one of its parties, or its credential ran out, since the last batch.
-func (p *Pass) standing() *weir.Denial {
+func (p *Pass) standing(ctx context.Context) *weir.Denial {
 	g := p.guard
 	if p.stopped != nil || p.closed || p.plan == nil {
 		if p.stopped == nil {
@@ -111,17 +123,18 @@ func (p *Pass) standing() *weir.Denial {
 		return p.stopped
 	}
 	now := g.now()
+	var stop *weir.Denial
 	if e := p.exchange.Principal.Expires; !e.IsZero() && !now.Before(e) {
-		p.stopped = &weir.Denial{Reason: weir.ReasonCredential, Message: "The credential has expired."}
-		return p.stopped
+		stop = &weir.Denial{Reason: weir.ReasonCredential, Message: "The credential has expired."}
+	} else if stop = g.inTouch(); stop == nil {
+		stop = g.holds.Load().Check(p.plan.Accounts, now)
 	}
-	if p.stopped = g.inTouch(); p.stopped != nil {
-		return p.stopped
+	if stop != nil && p.observe {
+		p.Overlook(ctx, stop)
+		return nil
 	}
-	if g.mode == Enforce {
-		p.stopped = g.holds.Load().Check(p.plan.Accounts, now)
-	}
-	return p.stopped
+	p.stopped = stop
+	return stop
 }
 
 // inspect finds what personal data is in each segment, and whose it is declared
@@ -142,7 +155,7 @@ func (p *Pass) inspect(segments []weir.Segment) []*piece {
 			want = path
 		}
 		if err := p.rules.inspect.Inspect(&pc.report, pc.Segment, want); err != nil {
-			pc.withheld = &weir.Denial{Reason: weir.ReasonUnreadable, Message: "The answer is not written as it says, so it cannot be read and is not passed on."}
+			pc.unread, pc.withheld = true, &weir.Denial{Reason: weir.ReasonUnreadable, Message: "The answer is not written as it says, so it cannot be read and is not passed on."}
 		}
 	}
 	return pieces
@@ -150,16 +163,10 @@ func (p *Pass) inspect(segments []weir.Segment) []*piece {
 
 // judge decides each finding by the plan, and works out whose the data is.
 func (p *Pass) judge(ctx context.Context, pieces []*piece) *weir.Denial {
-	off := p.guard.mode == Off
 	var before *finds
 	for _, pc := range pieces {
 		if pc.withheld != nil {
 			pc.finds.reset()
-			if off {
-				pc.finds.lost()
-				pc.withheld = nil // unread, and said so: see record
-				p.unread += int64(len(pc.Segment.Body))
-			}
 			continue
 		}
 		pc.finds.read(pc.report.Findings, before)
@@ -167,10 +174,7 @@ func (p *Pass) judge(ctx context.Context, pieces []*piece) *weir.Denial {
 		masked := 0 // where the last masked finding ends: what lies in it is masked with it
 		for i := range pc.report.Findings {
 			f := &pc.report.Findings[i]
-			action := weir.Allow
-			if !off {
-				action = p.plan.Action(f.Class)
-			}
+			action := p.plan.Action(f.Class)
 			if action == weir.Allow && f.Start < masked {
 				action = weir.Mask
 			}
@@ -201,9 +205,15 @@ func (p *Pass) charge(ctx context.Context, pieces []*piece) ([]*piece, *weir.Den
 		}
 	}
 	p.scratch.batch = batch
-	fit, denial, under := p.pay(ctx, batch)
+	fit, denial, under := p.spend(ctx, batch)
 	for i, a := range under {
 		pieces[i].under = a
+	}
+	if denial == nil && p.observe {
+		for _, pc := range pieces[fit:] {
+			pc.late = true
+		}
+		return pieces, nil
 	}
 	return pieces[:fit], denial
 }
@@ -216,6 +226,10 @@ func (p *Pass) mask(pieces []*piece, stop *weir.Denial) Release {
 	}
 	buf := p.scratch.masked[:0]
 	for _, pc := range pieces {
+		if p.observe {
+			r.Would = append(r.Would, pc.withheld)
+			pc.withheld, pc.masks = nil, false
+		}
 		if pc.masks && pc.withheld == nil {
 			pc.from = len(buf)
 			buf = mask.Append(buf, pc.Segment, pc.report.Findings, pc.actions)
@@ -264,6 +278,8 @@ type scratch struct {
 	out    [][]byte
 	masked []byte
 	taken  []ledger.Taken
+	allow  []weir.Action
+	people []person
 
 	assembly assembly
 }
@@ -277,8 +293,9 @@ func (s *scratch) pieces(n int) []*piece {
 		s.all = append(s.all, new(piece))
 	}
 	for _, pc := range s.all[:n] {
-		pc.Segment, pc.withheld, pc.masks, pc.under = nil, nil, false, nil
+		pc.Segment, pc.withheld, pc.masks, pc.unread, pc.late, pc.under = nil, nil, false, false, false, nil
 		pc.actions, pc.demands = pc.actions[:0], pc.demands[:0]
+		pc.left = pc.left[:0]
 		pc.report.Findings = pc.report.Findings[:0]
 	}
 	return s.all[:n]

@@ -24,7 +24,7 @@ type Shared interface {
 func (g *Guard) charge(ctx context.Context, now time.Time, accounts []weir.Account, segments [][]meter.Demand) (fit int, denial *weir.Denial) {
 	var over *meter.Over
 	now = g.counted(now)
-	if g.shared == nil || g.mode == Off {
+	if g.shared == nil || g.mode == Observe {
 		fit, over = g.meter.Charge(now, accounts, segments)
 	} else if !empty(segments) {
 		if fit, over, denial = g.shared.Charge(ctx, accounts, segments); denial != nil {
@@ -58,7 +58,7 @@ func empty(segments [][]meter.Demand) bool {
 
 // inTouch says why nothing may pass on this node, whoever asks.
 func (g *Guard) inTouch() *weir.Denial {
-	if g.shared == nil || g.mode == Off {
+	if g.shared == nil || g.mode == Observe {
 		return nil
 	}
 	return g.shared.Standing()

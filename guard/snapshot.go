@@ -44,6 +44,7 @@ type snapshot struct {
 	Times   timeline
 	Lag     time.Duration // of the guard that kept it
 	Meter   []byte
+	Left    []byte // what really left where nothing is enforced; nil: nothing did
 	Holds   []policy.Hold
 	Allowed []Allowance
 	Seen    []*ledger.Entry // that knownParties are restored from
@@ -79,6 +80,11 @@ func (g *Guard) resume() (next int64, newest time.Time) {
 		g.log.Warn("the guard's cursor cannot be used; the ledger is read from the beginning", "err", err)
 		return 0, newest
 	}
+	if len(s.Left) > 0 && err == nil {
+		if l, lerr := meter.Load(s.Left); lerr == nil {
+			g.left = l // shown to people; nothing is decided by it
+		}
+	}
 	g.meter = m
 	holds := policy.Holds{}
 	for _, h := range s.Holds {
@@ -107,6 +113,9 @@ func (g *Guard) keep() bool {
 		return true
 	}
 	s := snapshot{Version: snapshotVersion, Newest: f.newest, Times: f.times, Lag: g.lag, Holds: g.Holds(), Allowed: g.Allowances(), Meter: g.meter.Snapshot(), Seen: g.known.entries()}
+	if len(g.left.Parties()) > 0 {
+		s.Left = g.left.Snapshot()
+	}
 	state, err := json.Marshal(&s)
 	if err == nil {
 		err = g.cursors.Keep(cursorName, f.next, state)

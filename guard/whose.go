@@ -190,23 +190,31 @@ func (p *Pass) whose(ctx context.Context, pieces []*piece) *weir.Denial {
 // to be theirs.
 func (p *Pass) ownOnly(pc *piece) *weir.Denial {
 	if p.own == (weir.Subject{}) || len(pc.demands) == 0 {
-		if p.plan.Own && len(pc.demands) > 0 && p.guard.mode == Enforce {
+		if p.plan.Own && len(pc.demands) > 0 {
 			return &notOwn
 		}
 		return nil
 	}
-	if pc.declared && pc.demands[0].Subject == p.own {
-		// Others who are named in it belong to the record: members of the
-		// household, whoever a present goes to.
-		for i := range pc.demands {
-			pc.demands[i].Lanes = weir.Lanes(0).With(weir.Own)
-		}
+	if p.ownLanes(pc, pc.demands) {
 		return nil
 	}
-	if p.plan.Own && p.guard.mode == Enforce {
+	if p.plan.Own {
 		return &notOwn
 	}
 	return nil
+}
+
+// ownLanes moves demands into the lane for one's own record, if a segment is that.
+func (p *Pass) ownLanes(pc *piece, demands []meter.Demand) bool {
+	if p.own == (weir.Subject{}) || !pc.declared || len(demands) == 0 || demands[0].Subject != p.own {
+		return false
+	}
+	// Others who are named in it belong to the record: members of the
+	// household, whoever a present goes to.
+	for i := range demands {
+		demands[i].Lanes = weir.Lanes(0).With(weir.Own)
+	}
+	return true
 }
 
 // distinct merges demands of one customer, who may be named in two ways.
@@ -233,7 +241,7 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 	if pc.declared, ok = p.declare(pc); !ok {
 		return &unreadableSubject
 	}
-	if !pc.declared && p.shapeless(pc.Segment) && p.guard.mode == Enforce {
+	if !pc.declared && p.shapeless(pc.Segment) && !p.leaving {
 		return &unreadableSubject
 	}
 	findings := pc.report.Findings
@@ -340,7 +348,7 @@ func (p *Pass) declare(pc *piece) (declared, ok bool) {
 		case inspect.Absent:
 			return false, true
 		}
-		return false, p.guard.mode == Off
+		return false, p.leaving // it leaves all the same
 	}
 	return false, true
 }

@@ -34,7 +34,7 @@ type demoCommand struct {
 	JSON      bool          `name:"json" help:"With --once: print the result as one JSON object."`
 	For       time.Duration `placeholder:"SPAN" help:"End by itself after this long, such as 2m."`
 	Keep      string        `placeholder:"DIR" type:"path" help:"Keep the state there; the ledger is then in DIR/ledger."`
-	Policy    string        `default:"on" enum:"on,off" help:"off: Weir lets everything through and only records, to see what would have been lost."`
+	Observe   bool          `help:"Weir only observes: it lets everything through and records what it would have done."`
 	Console   string        `default:"127.0.0.1:0" help:"The console's address."`
 	Customers int           `default:"5000" help:"How many customers the sample platform has."`
 }
@@ -42,13 +42,13 @@ type demoCommand struct {
 func (demoCommand) Help() string {
 	return `Runs a sample streaming service with a shop, "Reel & Cart", as a process of its own, puts Weir before it, and lets customers' apps, a support agent, a recommender, a newsletter, a stolen support credential and a customer who walks other customers' ids loose on it, over real HTTP. What each received is counted from the bytes that arrived.
 
-Exit codes with --once: 0 the bound held and everybody honest got their work done; 3 it did not (as with --policy off).
+Exit codes with --once: 0 the bound held and everybody honest got their work done; 3 it did not (as with --observe).
 
 Examples:
   weir demo
   weir demo --for 2m --keep /tmp/weir-demo
   weir demo --once --json
-  weir demo --once --policy off     # the same theft, with nobody in its way`
+  weir demo --once --observe     # the same theft, with nobody in its way`
 }
 
 // stage is a running demonstration.
@@ -141,8 +141,8 @@ func (c *demoCommand) set(ctx context.Context, s *streams) (*stage, error) {
 		})
 	}
 	mode := guard.Enforce
-	if c.Policy == "off" {
-		mode = guard.Off
+	if c.Observe {
+		mode = guard.Observe
 	}
 	// The play is on the screen; the log goes beside the state.
 	logFile, err := os.Create(filepath.Join(st.dir, "weir.log"))
@@ -243,7 +243,7 @@ func (c *platformCommand) Run(s *streams) error {
 // once plays the script through and judges it.
 func (c *demoCommand) once(ctx context.Context, s *streams, st *stage) error {
 	if !c.JSON {
-		fmt.Fprintf(s.out, "%d customers, %d principals, policy %s. Playing the script once ...\n\n", c.Customers, len(st.play.Actors()), c.Policy)
+		fmt.Fprintf(s.out, "%d customers, %d principals, %s. Playing the script once ...\n\n", c.Customers, len(st.play.Actors()), modeText(st.server.guard.Mode()))
 	}
 	if err := st.play.Run(ctx); err != nil {
 		return fmt.Errorf("the play broke off: %w", err)
@@ -273,7 +273,7 @@ func (c *demoCommand) live(ctx context.Context, s *streams, st *stage) error {
 	f, ok := s.out.(*os.File)
 	tty := ok && term.IsTerminal(int(f.Fd()))
 	fmt.Fprintf(s.out, "Reel & Cart, a sample service with %d invented customers, at %s\n", c.Customers, st.server.cfg.Upstream)
-	fmt.Fprintf(s.out, "Weir stands before it at %s, policy %s\n", st.server.URL(), c.Policy)
+	fmt.Fprintf(s.out, "Weir stands before it at %s, %s\n", st.server.URL(), modeText(st.server.guard.Mode()))
 	fmt.Fprintf(s.out, "Console, once and within 15 minutes: %s\n", st.server.console.Link())
 	fmt.Fprintf(s.out, "Ctrl-C ends it.\n\n")
 	playing, stop := context.WithCancel(ctx)

@@ -233,11 +233,11 @@ func tightest(p *policy.Policy, habits []guard.Habit) string {
 		h := &habits[i]
 		switch h.Party.Kind {
 		case weir.ByCredential, weir.ByPrincipal, weir.ByActor:
-			widen(take, h.Role, &h.Peak)
+			widen(take, h.Role, &h.Need)
 		case weir.ByRole:
-			widen(together, h.Party.Name, &h.Peak)
+			widen(together, h.Party.Name, &h.Need)
 		case weir.ByDeployment:
-			deployment = h.Peak
+			deployment = h.Need
 		}
 	}
 	var b strings.Builder

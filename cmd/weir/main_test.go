@@ -50,7 +50,7 @@ func program(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
 }
 
 // TestDemoOnce plays the demonstration both ways: enforcing, all of it holds;
-// with the policy off, the same check says that it does not.
+// observing, the same check says that it does not.
 func TestDemoOnce(t *testing.T) {
 	play := func(t *testing.T, code int, args ...string) (r demoResult) {
 		var out, errs bytes.Buffer
@@ -88,10 +88,10 @@ func TestDemoOnce(t *testing.T) {
 			t.Errorf("%d alerts, %d holds, ledger %+v", r.Alerts, r.Holds, r.Ledger)
 		}
 	})
-	t.Run("policy off", func(t *testing.T) {
-		r := play(t, 3, "--policy", "off")
+	t.Run("observe", func(t *testing.T) {
+		r := play(t, 3, "--observe")
 		if stolen := find(t, r, thief); stolen.GotClear < 5000 || r.BoundHeld {
-			t.Errorf("with the policy off the thief must get everybody: %+v, bound held: %v", stolen, r.BoundHeld)
+			t.Errorf("while Weir only observes the thief must get everybody: %+v, bound held: %v", stolen, r.BoundHeld)
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,13 +27,14 @@ import (
 	"github.com/getweir/weir/inspect"
 	"github.com/getweir/weir/internal/adminsock"
 	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/policy"
 	"github.com/getweir/weir/watch"
 )
 
 type serveCommand struct {
-	Config string `short:"c" default:"weir.yaml" type:"path" help:"The configuration. Default: weir.yaml."`
-	Policy string `default:"on" enum:"on,off" help:"off: let everything through and only record. The exposure is then unbounded."`
-	JSON   bool   `name:"json" help:"Log in JSON."`
+	Config  string `short:"c" default:"weir.yaml" type:"path" help:"The configuration. Default: weir.yaml."`
+	Observe bool   `help:"Change nothing and refuse nobody: only record what would have been done. The exposure is then unbounded."`
+	JSON    bool   `name:"json" help:"Log in JSON."`
 }
 
 func (serveCommand) Help() string {
@@ -41,7 +43,9 @@ func (serveCommand) Help() string {
 Examples:
   weir serve
   weir serve --config /etc/weir/weir.yaml
-  weir serve --policy off        # look first: everything passes, and is recorded`
+  weir serve --observe           # look first: everything passes as it is
+
+With --observe every request passes and every answer leaves as it is, also what cannot be read and whoever shows a credential that is not known here. It is inspected, judged, charged and recorded all the same, with what would have been done: masked, withheld, stopped. The console and weir exposure say how much that was. Only what the record stands on can still refuse: where the ledger cannot be written, nothing leaves. To enforce route by route, leave --observe out and write mode: observe into the policy, at the top and mode: enforce on the routes that are ready.`
 }
 
 func (c *serveCommand) Run(s *streams) error {
@@ -50,8 +54,8 @@ func (c *serveCommand) Run(s *streams) error {
 		return err
 	}
 	mode := guard.Enforce
-	if c.Policy == "off" {
-		mode = guard.Off
+	if c.Observe {
+		mode = guard.Observe
 	}
 	var handler slog.Handler = slog.NewTextHandler(s.err, nil)
 	if c.JSON {
@@ -62,8 +66,11 @@ func (c *serveCommand) Run(s *streams) error {
 		return err
 	}
 	fmt.Fprintf(s.err, "Weir stands at %s before %s\n", srv.URL(), cfg.Upstream)
-	if mode == guard.Off {
-		fmt.Fprintln(s.err, "The policy is off: everything passes, and the exposure is unbounded.")
+	switch {
+	case mode == guard.Observe:
+		fmt.Fprintln(s.err, "Weir only observes: everything passes, what would have been done is recorded, and the exposure is unbounded.")
+	case len(observedRoutes(srv.guard.Policy())) > 0:
+		fmt.Fprintf(s.err, "The policy is only observed on: %s. There everything passes, and the exposure is unbounded.\n", strings.Join(observedRoutes(srv.guard.Policy()), ", "))
 	}
 	if srv.console != nil {
 		fmt.Fprintf(s.err, "Console, once and within 15 minutes: %s\n", srv.console.Link())
@@ -305,10 +312,23 @@ func (s *server) record(ctx context.Context, e *ledger.Entry) error {
 }
 
 func modeText(m guard.Mode) string {
-	if m == guard.Off {
-		return "policy off"
+	if m == guard.Observe {
+		return "policy observed"
 	}
 	return "policy enforced"
+}
+
+// observedRoutes names the routes on which a policy is only observed.
+func observedRoutes(p *policy.Policy) (all []string) {
+	for _, r := range p.Routes() {
+		if r.Observe {
+			all = append(all, r.Text)
+		}
+	}
+	if p.Observe() {
+		all = append(all, "all that match no route")
+	}
+	return all
 }
 
 // followPolicy puts the policy in force anew when its file changes or on SIGHUP,

@@ -20,9 +20,13 @@ func (s *consoleSource) Exposure() console.Exposure {
 	x := s.guard.Exposure()
 	p := s.guard.Policy()
 	shown := console.Exposure{Mode: console.Enforcing, Policy: p.Version(), Node: s.cfg.Node}
-	if x.Mode == guard.Off {
-		shown.Mode = console.Off
+	switch routes := observedRoutes(p); {
+	case x.Mode == guard.Observe:
+		shown.Mode = console.Observe
+	case len(routes) > 0:
+		shown.Mode, shown.Observing = console.Partly, routes
 	}
+	shown.Would = console.Would(x.Observed)
 	shown.Unbounded = append(shown.Unbounded, unbounded(p)...)
 	kinds := map[weir.PartyKind]int{}
 	for _, r := range x.Rows { // those who took most of a kind come first

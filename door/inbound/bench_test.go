@@ -20,10 +20,14 @@ import (
 type waved struct{}
 
 func (waved) Admit(context.Context, *weir.Exchange) (pass, *weir.Denial) { return new(wavedPass), nil }
-func (waved) Deny(context.Context, *weir.Exchange, *weir.Denial)         {}
+func (waved) Deny(_ context.Context, _ *weir.Exchange, d *weir.Denial) (pass, *weir.Denial) {
+	return nil, d
+}
 
 type wavedPass struct{ out [][]byte }
 
+func (*wavedPass) Observed() bool                               { return false }
+func (*wavedPass) Overlook(context.Context, *weir.Denial)       {}
 func (*wavedPass) Array() []string                              { return nil }
 func (*wavedPass) Declared() bool                               { return false }
 func (*wavedPass) Answered(bool)                                {}

@@ -241,14 +241,15 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		denial = who
 	}
 	if denial != nil {
-		d.guard.Deny(r.Context(), &x, denial)
+		e.pass, denial = d.guard.Deny(r.Context(), &x, denial)
+	} else {
+		e.pass, denial = d.guard.Admit(r.Context(), &x)
+	}
+	if denial != nil {
 		e.refuse(denial, 0)
 		return
 	}
-	if e.pass, denial = d.guard.Admit(r.Context(), &x); denial != nil {
-		e.refuse(denial, 0)
-		return
-	}
+	e.observed = e.pass.Observed()
 	e.gzip = accepts(r.Header, "gzip")
 	e.ctx, e.cancel = context.WithCancelCause(context.WithValue(r.Context(), exchangeKey{}, e))
 	d.proxy.ServeHTTP(e.w, r.WithContext(e.ctx))
@@ -256,16 +257,18 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // exchange is one request and its answer, on the goroutine that serves it.
 type exchange struct {
-	door    *Door
-	id      weir.ExchangeID
-	request *http.Request
-	w       *writer
-	pass    pass // nil: not admitted
-	gzip    bool // the client takes gzip
+	door     *Door
+	id       weir.ExchangeID
+	request  *http.Request
+	w        *writer
+	pass     pass // nil: not admitted
+	gzip     bool // the client takes gzip
+	observed bool // nothing is enforced: see observed.go
 
-	ctx    context.Context // of the request to the upstream
-	cancel context.CancelCauseFunc
-	answer *answer // nil: none has come
+	ctx      context.Context // of the request to the upstream
+	cancel   context.CancelCauseFunc
+	answer   *answer   // nil: none has come
+	upgraded *upgraded // nil: it is HTTP
 
 	status int          // what the client was answered; 0: nothing yet
 	err    string       // how it ended, if not well
@@ -314,6 +317,9 @@ func (e *exchange) end() {
 	if e.answer != nil {
 		e.answer.release()
 		e.answer = nil
+	}
+	if e.upgraded != nil {
+		e.upgraded.end()
 	}
 	if e.pass != nil {
 		e.pass.Close(e.request.Context(), guard.Outcome{Status: e.status, Err: e.err, Denial: e.denial})

@@ -57,10 +57,11 @@ func (k *keeper) Admit(_ context.Context, x *weir.Exchange) (pass, *weir.Denial)
 	return &keeperPass{k: k}, nil
 }
 
-func (k *keeper) Deny(_ context.Context, _ *weir.Exchange, d *weir.Denial) {
+func (k *keeper) Deny(_ context.Context, _ *weir.Exchange, d *weir.Denial) (pass, *weir.Denial) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.denied = append(k.denied, d.Reason)
+	return nil, d
 }
 
 // last waits for the door's exchanges to end and gives the last outcome.
@@ -80,6 +81,9 @@ type keeperPass struct {
 	closed bool
 	stop   *weir.Denial
 }
+
+func (p *keeperPass) Observed() bool                         { return false }
+func (p *keeperPass) Overlook(context.Context, *weir.Denial) {}
 
 func (p *keeperPass) Array() []string { return p.k.array }
 func (p *keeperPass) Declared() bool  { return p.k.declared }

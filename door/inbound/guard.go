@@ -10,11 +10,14 @@ import (
 // admission is what the door needs of the guard.
 type admission interface {
 	Admit(ctx context.Context, x *weir.Exchange) (pass, *weir.Denial)
-	Deny(ctx context.Context, x *weir.Exchange, d *weir.Denial)
+	// Deny gives a pass all the same where the exchange is only observed.
+	Deny(ctx context.Context, x *weir.Exchange, d *weir.Denial) (pass, *weir.Denial)
 }
 
 // pass is what the door needs of an admitted exchange.
 type pass interface {
+	Observed() bool
+	Overlook(ctx context.Context, d *weir.Denial)
 	Array() []string
 	Declared() bool
 	Answered(failed bool)
@@ -28,9 +31,16 @@ type pass interface {
 type guarded struct{ *guard.Guard }
 
 func (g guarded) Admit(ctx context.Context, x *weir.Exchange) (pass, *weir.Denial) {
-	p, denial := g.Guard.Admit(ctx, x)
-	if denial != nil {
-		return nil, denial
+	return admitted(g.Guard.Admit(ctx, x))
+}
+
+func (g guarded) Deny(ctx context.Context, x *weir.Exchange, d *weir.Denial) (pass, *weir.Denial) {
+	return admitted(g.Guard.Deny(ctx, x, d))
+}
+
+func admitted(p *guard.Pass, d *weir.Denial) (pass, *weir.Denial) {
+	if d != nil {
+		return nil, d
 	}
 	return p, nil
 }

@@ -91,6 +91,7 @@ func (a *answer) headOnly(head *header) *refusal {
 // Read serves what was released, and gets more when that is out.
 func (a *answer) Read(p []byte) (int, error) {
 	for {
+		a.goOn()
 		n := 0
 		for a.at < len(a.queue) && n < len(p) {
 			m := copy(p[n:], a.queue[a.at][a.served:])
@@ -130,6 +131,9 @@ func (a *answer) Read(p []byte) (int, error) {
 // Close is called when the body was read, and puts the trailer in place of the
 // upstream's own, which nobody has read.
 func (a *answer) Close() error {
+	if a.e.observed {
+		return nil // the trailer is the service's own
+	}
 	a.res.Trailer = nil
 	if a.announced {
 		a.res.Trailer = http.Header{withheldHeader: {strconv.Itoa(a.withheld)}}
@@ -216,6 +220,9 @@ func (a *answer) batch(head *header, pieces []cut.Piece) {
 		if a.trouble = head.released(r.Out[:min(heads, len(r.Out))], r.Withheld); a.trouble != nil {
 			return
 		}
+	}
+	if a.e.observed {
+		a.overlook(pieces, r.Would[min(heads, len(r.Would)):])
 	}
 	out := r.Out[min(heads, len(r.Out)):]
 	for i := range pieces {

@@ -137,11 +137,15 @@ func (d *Door) rewrite(pr *httputil.ProxyRequest) {
 		pr.Out.Host = pr.In.Host
 	}
 	h := pr.Out.Header
-	if d.strip != nil {
+	e, known := pr.In.Context().Value(exchangeKey{}).(*exchange)
+	observed := known && e.observed
+	if d.strip != nil && !observed {
 		d.strip(h)
 	}
-	for _, name := range keptBack {
-		delete(h, name)
+	if !observed {
+		for _, name := range keptBack {
+			delete(h, name)
+		}
 	}
 	for name, values := range h {
 		if strings.HasPrefix(name, "Weir-") {
@@ -158,9 +162,14 @@ func (d *Door) rewrite(pr *httputil.ProxyRequest) {
 			}
 		}
 	}
-	pr.SetXForwarded()
+	if observed {
+		pr.Out.URL.RawQuery = pr.In.URL.RawQuery // with what cannot be parsed in it
+		forwarded(pr)
+	} else {
+		pr.SetXForwarded()
+	}
 	coding := "identity"
-	if e, ok := pr.In.Context().Value(exchangeKey{}).(*exchange); ok && e.gzip {
+	if known && e.gzip {
 		coding = "gzip"
 	}
 	h["Accept-Encoding"] = []string{coding}

@@ -31,6 +31,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // still be told.
 func (d *Door) respond(res *http.Response) error {
 	e := res.Request.Context().Value(exchangeKey{}).(*exchange)
+	if e.observed {
+		return d.passOn(e, res)
+	}
 	switch {
 	case res.StatusCode < 200 || res.StatusCode > 599:
 		return unreadable("The service answered with a status that is not passed on.")
