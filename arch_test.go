@@ -24,7 +24,7 @@ var order = []string{
 	"", // package weir, the words
 	"consent identity inspect ledger mask meter policy vendor",
 	"fleet",
-	"export guard index vault watch",
+	"export guard index learn vault watch",
 	"incident replay rights",
 	"assure",
 	"door/* console",
@@ -34,7 +34,7 @@ var order = []string{
 
 // only lists who may import a room that is not everybody's.
 var only = map[string][]string{
-	"inspect": {"guard", "door/files", "cmd/*"},
+	"inspect": {"guard", "learn", "door/files", "cmd/*"},
 	"mask":    {"guard", "door/files", "cmd/*"},
 	"meter":   {"fleet", "guard", "replay", "store/*", "cmd/*"},
 }

@@ -33,6 +33,7 @@ func main() {
 // cli is the command line.
 type cli struct {
 	Init        initCommand        `cmd:"" help:"Write a weir.yaml and a policy.yaml that work as they stand."`
+	Learn       learnCommand       `cmd:"" help:"Make a first policy of recorded traffic, and say what a stolen credential could take."`
 	Serve       serveCommand       `cmd:"" help:"Stand before a service and guard what leaves it."`
 	Status      statusCommand      `cmd:"" help:"Say how the server that runs here stands."`
 	Policy      policyCommand      `cmd:"" help:"Check, test, compare and explain policies."`
