@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -201,5 +202,119 @@ func TestLearnThenEnforce(t *testing.T) {
 		case !a.Honest && a.Kind == weir.Customer && got.GotClear > 1:
 			t.Errorf("%s got %d", a.Name, got.GotClear)
 		}
+	}
+}
+
+// TestLearnMirror: requests that are mirrored are asked again, GETs alone, and Ctrl-C
+// writes what was learnt until then.
+func TestLearnMirror(t *testing.T) {
+	platform := reelcart.New(reelcart.Seed, 50)
+	var mu sync.Mutex
+	var methods []string
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		methods = append(methods, r.Method)
+		mu.Unlock()
+		platform.Handler().ServeHTTP(w, r)
+	}))
+	defer back.Close()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := free.Addr().String()
+	free.Close()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	site := filepath.Join(t.TempDir(), "site")
+	var out, errs bytes.Buffer
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"learn", "--mirror", addr, "--replay", back.URL, "--rate", "500", "-o", site, "--json"}, strings.NewReader(""), &out, &errs)
+	}()
+	const asked = 12
+	for i := range asked {
+		for _, method := range []string{"GET", "POST"} {
+			q, err := http.NewRequest(method, "http://"+addr+"/v1/customers/"+people.ID(i), strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			q.Host = "shop.example-shadow"
+			sent := false
+			for range 500 {
+				res, err := http.DefaultClient.Do(q)
+				if err == nil {
+					res.Body.Close()
+					sent = res.StatusCode == http.StatusNoContent
+					break
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			if !sent {
+				t.Fatal("the mirror does not answer")
+			}
+		}
+	}
+	eventually(t, "what was asked for is asked again", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(methods) >= asked
+	})
+	interrupt()
+	if code := <-ended; code != 0 {
+		t.Fatalf("exit %d: %s", code, errs.String())
+	}
+	for _, m := range methods {
+		if m != "GET" {
+			t.Errorf("the service was asked a %s", m)
+		}
+	}
+	var report learnReport
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Routes) != 1 || report.Routes[0].Subject != "customer {id}" || report.Routes[0].Open == 0 {
+		t.Errorf("%+v", report.Routes)
+	}
+	if _, err := os.Stat(filepath.Join(site, "policy.yaml")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLearnOverwritesNothing: a file that is there stays, unless it is said.
+func TestLearnOverwritesNothing(t *testing.T) {
+	dir := t.TempDir()
+	har := filepath.Join(dir, "x.har")
+	const text = `{"log":{"entries":[{"startedDateTime":"2026-03-01T12:00:00Z","request":{"method":"GET","url":"http://shop.example/v1/customers/c-10001","headers":[]},"response":{"status":200,"headers":[],"content":{"mimeType":"application/json","text":"{\"id\":\"c-10001\",\"email\":\"ada@example.com\"}"}}}]}}`
+	for path, content := range map[string]string{har: text, filepath.Join(dir, "policy.yaml"): "mine\n"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	learn := func(args ...string) (int, string) {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), append([]string{"learn", har, "-o", dir}, args...), strings.NewReader(""), &out, &errs)
+		return code, out.String() + errs.String()
+	}
+	if code, text := learn(); code == 0 || !strings.Contains(text, "--force") {
+		t.Errorf("%d: %s", code, text)
+	}
+	if code, text := learn("--dry-run"); code != 0 || !strings.Contains(text, "GET /v1/customers/{id}") || strings.Contains(text, "ada@") {
+		t.Errorf("%d: %s", code, text)
+	}
+	if b, _ := os.ReadFile(filepath.Join(dir, "policy.yaml")); string(b) != "mine\n" {
+		t.Error("it was overwritten")
+	}
+	if code, text := learn("--force"); code != 0 {
+		t.Errorf("%d: %s", code, text)
+	}
+	if b, _ := os.ReadFile(filepath.Join(dir, "policy.yaml")); !bytes.Contains(b, []byte("customer {id}")) {
+		t.Errorf("%s", b)
+	}
+	if err := os.WriteFile(har, []byte(`{"lag":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := learn("--force"); code != 2 || !strings.Contains(text, "HAR") {
+		t.Errorf("%d: %s", code, text)
 	}
 }
