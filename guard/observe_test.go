@@ -99,6 +99,7 @@ func TestObservingForetells(t *testing.T) {
 		for i, v := range visits {
 			if i == turn {
 				observed.restart(rt)
+				enforced.restart(rt)
 			}
 			would, did := observed.visit(rt, v), enforced.visit(rt, v)
 			if would.reason != did.reason {
