@@ -183,7 +183,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	l := newLearner(t)
 	var most uint64
 	n := 0
-	err := Read(&endless{left: 120 << 20}, func(x *Exchange) error {
+	err := Read(&endless{left: 70 << 20}, func(x *Exchange) error {
 		if n++; n%25 == 0 {
 			var m runtime.MemStats
 			runtime.GC()
@@ -195,7 +195,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || n < 300 {
+	if err != nil || n < 200 {
 		t.Fatal(n, err)
 	}
 	if most > 64<<20 {

@@ -92,7 +92,7 @@ func (r *recorder) write(t *testing.T, path string) {
 // platform: everybody honest gets what they got, nobody of them is denied anything, and the
 // thief, whom nobody had recorded, is bounded.
 func TestLearnThenEnforce(t *testing.T) {
-	const customers = 400
+	const customers = 250
 	platform := reelcart.New(reelcart.Seed, customers)
 	bare := httptest.NewServer(platform.Handler())
 	defer bare.Close()
