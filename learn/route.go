@@ -15,7 +15,6 @@ type route struct {
 	fields      map[string]map[weir.Class]int
 	candidates  map[string]*candidate
 	vars        []*sums // what stood in each variable of the path, from the left
-	declared    *Declared
 }
 
 // A candidate is a place in an answer that may name the customer.

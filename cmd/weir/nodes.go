@@ -8,9 +8,9 @@ import (
 )
 
 // newFleet gives this node's part in what nodes of one store do together; nil where
-// there is no store, or the policy is off and nothing is charged.
+// there is no store, or nothing is enforced, and so nothing charged there.
 func (s *server) newFleet(mode guard.Mode) (*fleet.Fleet, error) {
-	if s.state.shared == nil || mode == guard.Off {
+	if s.state.shared == nil || mode == guard.Observe {
 		return nil, nil
 	}
 	return fleet.New(fleet.Config{
