@@ -24,7 +24,7 @@ var order = []string{
 	"", // package weir, the words
 	"consent identity inspect ledger mask meter policy vendor",
 	"fleet",
-	"export guard index learn vault watch",
+	"approval export guard index learn vault watch",
 	"incident replay rights",
 	"assure",
 	"door/* console",

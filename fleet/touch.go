@@ -53,10 +53,15 @@ func (w *followed) counted(at int64) {
 
 // actOf gives what the other nodes have to do by an entry; ok is false for most.
 func actOf(e *ledger.Entry) (a Act, ok bool) {
-	if e.Kind != ledger.Hold && e.Kind != ledger.Lift {
+	switch {
+	case e.Kind == ledger.Hold, e.Kind == ledger.Lift:
+		a = Act{Key: "hold " + e.Party, Lifts: e.Kind == ledger.Lift, Entry: e}
+	case e.Kind == ledger.Request && e.Asked != nil && e.Rule != ledger.RequestExpired: // each node sees for itself that one is over
+		ended := e.Rule == ledger.RequestRefused || e.Rule == ledger.RequestWithdrawn
+		a = Act{Key: fmt.Sprintf("request %x", e.Asked.ID), Lifts: ended, Entry: e}
+	default:
 		return a, false
 	}
-	a = Act{Key: "hold " + e.Party, Lifts: e.Kind == ledger.Lift, Entry: e}
 	if !e.Until.IsZero() {
 		a.Until = Stamp(e.Until.UnixMicro())
 	}
@@ -230,6 +235,11 @@ func (f *Fleet) obey(ctx context.Context, acts []Act, now Stamp, holds func() []
 	for _, a := range acts {
 		h, is := held[a.Entry.Party]
 		switch {
+		case a.Entry.Kind == ledger.Request && (a.Entry.Node == f.c.Node || a.Until != 0 && a.Until <= now):
+		case a.Entry.Kind == ledger.Request:
+			e := *a.Entry
+			e.Salt, e.Time = [16]byte{}, time.Time{}
+			entries = append(entries, &e)
 		case a.Lifts && !is, !a.Lifts && a.Until != 0 && a.Until <= now:
 		case !a.Lifts && is && (h.Until.IsZero() || !a.Entry.Until.IsZero() && !h.Until.Before(a.Entry.Until)):
 		default:

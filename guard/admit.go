@@ -47,6 +47,7 @@ func (p *Pass) admit(ctx context.Context, denial *weir.Denial) *weir.Denial {
 		p.own = own
 		x.Principal.Name = own.String() // a customer is known by its pseudonym, here and in the ledger
 	}
+	x.Approved = len(g.allowancesOf(&x.Principal, x.Principal.Role, now)) > 0
 	var plan *policy.Plan
 	if denial == nil {
 		plan, denial = p.rules.policy.Plan(x, now, *g.holds.Load())

@@ -102,7 +102,7 @@ func (a *Allowance) raised(accounts []weir.Account) []weir.Account {
 		}
 		b := *raised[i].Budgets
 		for lane := range weir.NumLanes {
-			if a.Lanes.Has(lane) {
+			if a.Lanes.Has(lane) && !final(&raised[i], lane) {
 				ceiling := b[lane][weir.Month]
 				b[lane] = weir.Budget{ceiling, ceiling, ceiling}
 			}
@@ -119,6 +119,10 @@ func (a *Allowance) raised(accounts []weir.Account) []weir.Account {
 	}
 	return append(raised, weir.Account{Party: a.Party(), Budgets: own})
 }
+
+// final tells whether the policy says that no approval raises the account's budget of
+// a lane (at 100%: stop).
+func final(a *weir.Account, lane weir.Lane) bool { return a.Terms != nil && a.Terms.Final.Has(lane) }
 
 // eased gives the accounts with what allowances in force have let through on top of
 // the budgets of an hour and a day, so that it takes nothing from what is ordinary.
@@ -147,6 +151,9 @@ func (g *Guard) eased(now time.Time, accounts []weir.Account, standing []*Allowa
 		}
 		b := *eased[i].Budgets
 		for lane := range b {
+			if final(&eased[i], weir.Lane(lane)) {
+				continue
+			}
 			for _, w := range []weir.Window{weir.Hour, weir.Day} {
 				if n := b[lane][w]; n != weir.Unbounded && n+extra[lane][w] > n {
 					b[lane][w] = least(n+extra[lane][w], b[lane][weir.Month])

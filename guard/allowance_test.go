@@ -316,3 +316,31 @@ func TestLaw3ApprovedInARace(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestApprovalIsNeeded: a role that needs an approval does nothing without one, and
+// where the policy says stop at 100% no approval raises the budget.
+func TestApprovalIsNeeded(t *testing.T) {
+	f := newFixture(t, Enforce)
+	src := strings.Replace(testPolicy, "  support:\n    purposes: [support]\n", "  support:\n    needs: {approval: true}\n    purposes: [support]\n", 1)
+	src = strings.Replace(src, "clear:     {hour: 10, day: 20, 30 days: 30}", `clear:     {hour: 10, day: 20, 30 days: 30, "at 100%": stop}`, 1)
+	p, err := policy.Parse("test", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.rules.Store(&rules{p, f.rules.Load().inspect})
+	a := exchange("a", "support", "/c")
+	if _, denial := f.Admit(t.Context(), a); denial == nil {
+		t.Fatal("admitted without an approval")
+	}
+	f.says(t, request(ledger.RequestApproved, "a", 1, 5, f.now.Add(time.Hour)))
+	if got := f.takes(t, a, 0, 20); len(got) != 10 {
+		t.Errorf("%d, and the budget of 10 is not to be raised", len(got))
+	}
+	if _, denial := f.Admit(t.Context(), exchange("b", "support", "/c")); denial == nil {
+		t.Error("somebody else is admitted")
+	}
+	f.now = f.now.Add(time.Hour)
+	if _, denial := f.Admit(t.Context(), a); denial == nil {
+		t.Error("admitted after the approval has ended")
+	}
+}

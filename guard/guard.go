@@ -336,12 +336,35 @@ func (g *Guard) SetPolicy(ctx context.Context, p *policy.Policy, finder *inspect
 	if p == nil || finder == nil {
 		return errors.New("guard: policy and inspector are both needed")
 	}
-	e := &ledger.Entry{Kind: ledger.PolicyLoaded, Time: g.now(), Policy: p.Version()}
+	e := PolicyLoaded(g.Policy(), p)
+	e.Time = g.now()
 	if err := g.append(ctx, e); err != nil {
 		return fmt.Errorf("record policy: %w", err)
 	}
 	g.rules.Store(&rules{p, finder})
 	return nil
+}
+
+// PolicyLoaded is the entry that says that a policy is in force in the place of
+// another; from nil: of none that is known.
+func PolicyLoaded(from, to *policy.Policy) *ledger.Entry {
+	e := &ledger.Entry{Kind: ledger.PolicyLoaded, Policy: to.Version(), Rule: ledger.First, Change: &ledger.Change{To: to.Digest()}}
+	if from == nil {
+		e.Text = "the first that is known"
+		return e
+	}
+	e.Change.From, e.Rule = from.Digest(), ledger.Narrows
+	changes, wider := policy.Diff(from, to), 0
+	for _, c := range changes {
+		if c.Widens {
+			wider++
+		}
+	}
+	if wider > 0 {
+		e.Rule = ledger.Widens
+	}
+	e.Text = fmt.Sprintf("%d changes, %d of them widen", len(changes), wider)
+	return e
 }
 
 // Mode tells whether the policy is enforced.

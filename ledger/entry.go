@@ -134,7 +134,15 @@ const (
 	Proposed  = "proposed"  // it waits for approvals
 	Signed    = "signed"    // Principal agrees; the Change has the signature
 	Withdrawn = "withdrawn" // it waits no longer
-	Waiting   = "waiting"   // what its file says is not in force: Text says why
+)
+
+// What Rule says in an entry of kind PolicyLoaded, of the policy against the one
+// before.
+const (
+	First   = "first"   // none is known
+	Widens  = "widens"  // in something, whatever it narrows elsewhere
+	Narrows = "narrows" // it widens nothing
+	Still   = "still"   // it is the same: said again, so that it is known when old entries are dropped
 )
 
 // What Rule says in an entry of kind Request: by Principal, about Party.

@@ -101,6 +101,7 @@ var steps = [...]string{
 		sealed  boolean NOT NULL, -- its node takes nothing more and has told everything
 		PRIMARY KEY (account, log)
 	);`,
+	policiesStep,
 }
 
 // grants are the least that a node needs: it adds to ledgers and never changes
@@ -108,7 +109,7 @@ var steps = [...]string{
 const grants = `GRANT USAGE ON SCHEMA weir TO %[1]s;
 	GRANT SELECT ON ALL TABLES IN SCHEMA weir TO %[1]s;
 	GRANT INSERT, DELETE ON weir.subjects TO %[1]s;
-	GRANT INSERT ON weir.checks, weir.ledger_heads, weir.ledger_batches, weir.ledger_checkpoints TO %[1]s;
+	GRANT INSERT ON weir.checks, weir.ledger_heads, weir.ledger_batches, weir.ledger_checkpoints, weir.policies TO %[1]s;
 	GRANT UPDATE ON weir.ledger_heads TO %[1]s;
 	GRANT INSERT, UPDATE ON weir.fleet, weir.nodes, weir.acts TO %[1]s;
 	GRANT INSERT, UPDATE, DELETE ON weir.accounts, weir.taken, weir.counts, weir.leases TO %[1]s`

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/approval"
 	"github.com/getweir/weir/internal/directory"
 	"github.com/getweir/weir/internal/pgtest"
 	"github.com/getweir/weir/ledger"
@@ -136,6 +137,18 @@ func TestCopies(t *testing.T) {
 	storetest.Copies(t, func(t *testing.T, dir string) (ledger.Store, func()) {
 		s := open(t, d.config(t, dir))
 		return s, func() { s.Close() }
+	})
+}
+
+func TestPolicies(t *testing.T) {
+	d := databases{again: true}
+	storetest.Policies(t, func(t *testing.T, dir string) (approval.Versions, func()) {
+		s := open(t, d.config(t, dir))
+		return s.Policies(), func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
 	})
 }
 
