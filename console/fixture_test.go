@@ -18,16 +18,19 @@ import (
 // world is a Source with invented traffic: what the console shows of a deployment
 // in which a stolen support credential scrapes and a customer walks identifiers.
 type world struct {
-	mu       sync.Mutex // guards what follows
-	random   *rand.Rand
-	entries  []*ledger.Entry
-	grown    chan struct{} // closed and replaced at each append
-	exposure Exposure
-	alerts   []watch.Alert
-	holds    []Hold
-	lifted   []string // "party: reason", in order
-	liftErr  error
-	failed   string
+	requests  []Request
+	decided   []string
+	decideErr error
+	mu        sync.Mutex // guards what follows
+	random    *rand.Rand
+	entries   []*ledger.Entry
+	grown     chan struct{} // closed and replaced at each append
+	exposure  Exposure
+	alerts    []watch.Alert
+	holds     []Hold
+	lifted    []string // "party: reason", in order
+	liftErr   error
+	failed    string
 
 	verified chan struct{} // if not nil, Verify waits for it half way
 }

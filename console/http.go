@@ -40,6 +40,7 @@ func (c *Console) routes() http.Handler {
 	mux.Handle("GET /live", c.entered(c.serveLive))
 	mux.Handle("POST /verify", c.entered(c.acting(c.serveVerify)))
 	mux.Handle("POST /lift", c.entered(c.acting(c.serveLift)))
+	mux.Handle("POST /decide", c.entered(c.acting(c.serveDecide)))
 
 	sameOrigin := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

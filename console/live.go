@@ -10,7 +10,7 @@ import (
 
 // regions are the parts of the page that are pushed, in the order in which they
 // stand on it. Each is a template, an element id and an event name.
-var regions = [...]string{"bar", "figures", "unbounded", "holds", "alerts", "parties", "exchanges", "denied", "ledger"}
+var regions = [...]string{"bar", "figures", "unbounded", "holds", "requests", "alerts", "parties", "exchanges", "denied", "ledger"}
 
 // hub holds the newest state of each region and tells the browsers of changes. A
 // browser has no queue: it has the versions that it was last sent, and is sent

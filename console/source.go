@@ -32,6 +32,10 @@ type Source interface {
 	// Lift ends the hold on a party and records who did it and why, as a Lift
 	// entry, before it returns.
 	Lift(ctx context.Context, party weir.Party, by, reason string) error
+	// Requests gives the requests for more customers that wait, and those in force.
+	Requests() []Request
+	// Decide approves or refuses a request, on record, or says why not (a Refusal).
+	Decide(ctx context.Context, d Decision) error
 }
 
 // Mode says whether the policy is in force.
@@ -49,6 +53,7 @@ const (
 type Exposure struct {
 	Mode   Mode
 	Policy string // version of the policy in force
+	File   string // a sentence: why the policy's file is not what is in force; "": it is
 	Node   string // this node's name; "": there is only one
 	// Unbounded says, in sentences, what Weir does not bound: open budgets, who
 	// owns the host, who holds the keys, the database below the doors.

@@ -26,21 +26,23 @@ const (
 // view is the state of the whole page at one moment. Templates read it; nothing
 // changes it.
 type view struct {
-	Now       time.Time
-	CSRF      string // only for the page as a whole
-	Exposure  Exposure
-	Figures   []figure
-	Rate      rate
-	Groups    []group
-	Holds     []Hold
-	MoreHolds int
-	Alerts    []watch.Alert
-	Exchanges []*exchange
-	Denied    []*exchange
-	Total     int64
-	Reading   string
-	Ledger    LedgerStatus
-	Check     check
+	Now          time.Time
+	CSRF         string // only for the page as a whole
+	Exposure     Exposure
+	Figures      []figure
+	Rate         rate
+	Groups       []group
+	Holds        []Hold
+	MoreHolds    int
+	Requests     []Request
+	MoreRequests int
+	Alerts       []watch.Alert
+	Exchanges    []*exchange
+	Denied       []*exchange
+	Total        int64
+	Reading      string
+	Ledger       LedgerStatus
+	Check        check
 }
 
 // figure is one of the big numbers.
@@ -90,6 +92,10 @@ func (c *Console) page(csrf string) view {
 	v.Alerts = alertsOf(c.source.Alerts(), v.Holds)
 	if over := len(v.Holds) - maxHolds; over > 0 {
 		v.Holds, v.MoreHolds = v.Holds[:maxHolds], over
+	}
+	v.Requests = c.source.Requests()
+	if over := len(v.Requests) - maxRequests; over > 0 {
+		v.Requests, v.MoreRequests = v.Requests[:maxRequests], over
 	}
 	v.Exposure = v.Exposure.honest()
 	v.Figures = figuresOf(v.Exposure)

@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/approval"
 	"github.com/getweir/weir/guard"
 	"github.com/getweir/weir/internal/adminsock"
 	"github.com/getweir/weir/ledger"
@@ -27,19 +29,33 @@ type desk struct {
 	policy func() (*policy.Policy, error) // in force, or what a server would put in force
 	guard  *guard.Guard                   // nil: no server runs, nothing is released
 	since  time.Time
+
+	opening sync.Mutex     // guards book
+	book    *approval.Book // nil: not read yet, where no server runs
+	asked   *requestDesk   // nil: no server runs
+	agreed  func()         // has the server look at the policy's file again; nil: no server runs
 }
 
 // calls gives what the admin socket answers, a line a call.
 func (d *desk) calls() *adminsock.Mux {
 	m := &adminsock.Mux{}
 	adminsock.Handle(m, "status", d.status)
+	adminsock.Handle(m, "policy-propose", d.propose)
+	adminsock.Handle(m, "policy-proposals", d.proposals)
+	adminsock.Handle(m, "policy-sign", d.sign)
+	adminsock.Handle(m, "policy-withdraw", d.withdraw)
+	adminsock.Handle(m, "request-more", d.requestMore)
+	adminsock.Handle(m, "request-list", d.requestList)
+	adminsock.Handle(m, "request-approve", d.requestApprove)
+	adminsock.Handle(m, "request-refuse", d.requestRefuse)
+	adminsock.Handle(m, "request-withdraw", d.requestWithdraw)
 	return m
 }
 
 // desk gives the server's.
 func (s *server) desk() *desk {
 	return &desk{
-		cfg: s.cfg, log: s.log, state: s.state, guard: s.guard, since: time.Now().UTC(),
+		cfg: s.cfg, log: s.log, state: s.state, guard: s.guard, book: s.book, asked: s.requests, agreed: s.lookAgain, since: time.Now().UTC(),
 		policy: func() (*policy.Policy, error) { return s.guard.Policy(), nil },
 	}
 }

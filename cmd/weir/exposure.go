@@ -207,7 +207,9 @@ func unboundedNow(cfg *config, p *policy.Policy) (all []string) {
 	if !p.UndeclaredBlocked() {
 		all = append(all, "routes that the policy does not name: there a count is of the customers whom detectors recognise, so it reads at least")
 	}
-	all = append(all, "whoever may change the policy alone: no second person has to agree")
+	if p.Approvals() < 2 {
+		all = append(all, "whoever may change the policy: it has one author, and no second person has to agree (approvals: 2 in the policy)")
+	}
 	if len(cfg.Ledger.Witnesses) == 0 {
 		all = append(all, "whoever holds the ledger's key: without witnesses, another history could be signed")
 	}

@@ -52,7 +52,7 @@ func (s successor) Replay(from int64, fn func(index int64, e *ledger.Entry) erro
 		old := time.Now().Add(-ledger.LeastKeep)
 		for _, dir := range s.past {
 			err := ledger.Read(dir, 0, func(_ int64, e *ledger.Entry) error {
-				if e.Time.Before(old) && e.Kind != ledger.Hold && e.Kind != ledger.Lift {
+				if e.Time.Before(old) && e.Kind != ledger.Hold && e.Kind != ledger.Lift && e.Kind != ledger.PolicyLoaded {
 					return nil
 				}
 				return fn(-1, e)

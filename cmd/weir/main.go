@@ -37,6 +37,7 @@ type cli struct {
 	Serve       serveCommand       `cmd:"" help:"Stand before a service and guard what leaves it."`
 	Status      statusCommand      `cmd:"" help:"Say how the server that runs here stands."`
 	Policy      policyCommand      `cmd:"" help:"Check, test, compare and explain policies."`
+	Request     requestCommand     `cmd:"" help:"Ask for more customers than a budget allows, and agree to it."`
 	Notice      noticeCommand      `cmd:"" help:"Print the privacy notice's table from a policy."`
 	Ledger      ledgerCommand      `cmd:"" help:"Verify and read the ledger."`
 	Store       storeCommand       `cmd:"" help:"Prepare and check the database that nodes share."`

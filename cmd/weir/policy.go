@@ -18,6 +18,14 @@ type policyCommand struct {
 	Explain policyExplainCommand `cmd:"" help:"Say what a policy decides about a request, and which lines decide."`
 	Diff    policyDiffCommand    `cmd:"" help:"Say in words what differs between two policies, and what widens."`
 	Test    policyTestCommand    `cmd:"" help:"Try the cases that stand beside a policy."`
+
+	Versions  policyVersionsCommand  `cmd:"" help:"List the policies that were in force, and who agreed to them."`
+	Show      policyShowCommand      `cmd:"" help:"Print a policy that was in force, by its hash."`
+	Rollback  policyRollbackCommand  `cmd:"" help:"Write a policy that was in force as a draft."`
+	Propose   policyProposeCommand   `cmd:"" help:"Have a draft wait for the people who have to agree."`
+	Proposals policyProposalsCommand `cmd:"" help:"List the policies that wait for people to agree."`
+	Approve   policyApproveCommand   `cmd:"" help:"Agree to a proposed policy, with your SSH key."`
+	Withdraw  policyWithdrawCommand  `cmd:"" help:"End a proposal."`
 }
 
 type policyCheckCommand struct {

@@ -18,13 +18,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/getweir/weir/approval"
 	"github.com/getweir/weir/console"
 	"github.com/getweir/weir/door/inbound"
 	"github.com/getweir/weir/fleet"
 	"github.com/getweir/weir/guard"
 	"github.com/getweir/weir/identity"
 	"github.com/getweir/weir/index"
-	"github.com/getweir/weir/inspect"
 	"github.com/getweir/weir/internal/adminsock"
 	"github.com/getweir/weir/ledger"
 	"github.com/getweir/weir/policy"
@@ -80,37 +80,41 @@ func (c *serveCommand) Run(s *streams) error {
 
 // server is one running Weir: every room, wired.
 type server struct {
-	cfg     *config
-	log     *slog.Logger
-	state   *state
-	auth    *identity.Authenticator
-	guard   *guard.Guard
-	fleet   *fleet.Fleet // nil: the node is alone
-	files   policyFiles  // of the policy last read; followPolicy's, once it runs
-	watch   *watch.Watch
-	index   *index.Index     // nil: it cannot be opened
-	console *console.Console // nil: none configured
-	http    *http.Server
-	secure  bool // by HTTPS; http.Server sets a TLSConfig of its own later
-	listen  net.Listener
-	tiles   *tileServer        // nil: the ledger is not served
-	witness *ledger.Witnessing // nil: no witnesses
-	archive *ledger.Archiver   // nil: no archive
-	peers   *ledger.Peers      // nil: no roster
-	admin   *adminsock.Server
+	cfg      *config
+	log      *slog.Logger
+	state    *state
+	auth     *identity.Authenticator
+	book     *approval.Book
+	note     fileNote       // why the policy's file is not what is in force
+	before   *policy.Policy // in force before the start, where another took its place; else nil
+	agreed   chan struct{}  // asks for another look at the policy's file; holds one
+	guard    *guard.Guard
+	requests *requestDesk
+	fleet    *fleet.Fleet // nil: the node is alone
+	files    policyFiles  // of the policy last read; followPolicy's, once it runs
+	watch    *watch.Watch
+	index    *index.Index     // nil: it cannot be opened
+	console  *console.Console // nil: none configured
+	http     *http.Server
+	secure   bool // by HTTPS; http.Server sets a TLSConfig of its own later
+	listen   net.Listener
+	tiles    *tileServer        // nil: the ledger is not served
+	witness  *ledger.Witnessing // nil: no witnesses
+	archive  *ledger.Archiver   // nil: no archive
+	peers    *ledger.Peers      // nil: no roster
+	admin    *adminsock.Server
 }
 
 // newServer opens the state, restores what was taken and held, and listens; run
 // then serves. Whoever calls newServer calls run, which closes everything.
 func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logger) (_ *server, err error) {
-	s := &server{cfg: cfg, log: log}
+	s := &server{cfg: cfg, log: log, agreed: make(chan struct{}, 1)}
 	rules, files, err := readPolicy(cfg.Policy)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	s.files = files
-	finder, err := newInspector(rules, cfg.Limits.Countries)
-	if err != nil {
+	if _, err := newInspector(rules, cfg.Limits.Countries); err != nil {
 		return nil, usageError{err}
 	}
 	if s.auth, err = identity.New(cfg.Identity, log); err != nil {
@@ -128,6 +132,20 @@ func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logg
 			err = errors.Join(err, s.state.close())
 		}
 	}()
+	if s.book, err = newBook(ctx, cfg, s.state, log); err != nil {
+		return nil, err
+	}
+	var waits *approval.Verdict
+	if rules, s.before, waits, err = startWith(ctx, cfg, s.book, rules); err != nil {
+		return nil, err
+	}
+	if waits != nil {
+		s.waits(waits)
+	}
+	finder, err := newInspector(rules, cfg.Limits.Countries)
+	if err != nil {
+		return nil, usageError{err}
+	}
 	if s.fleet, err = s.newFleet(mode); err != nil {
 		return nil, err
 	}
@@ -157,6 +175,10 @@ func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logg
 		return nil, err
 	}
 	s.http = door.Server()
+	if s.requests, err = newRequestDesk(s.book, s.auth, s.isHeld); err != nil {
+		return nil, err
+	}
+	s.http.Handler = s.requests.before(s.http.Handler)
 	if s.http.TLSConfig, err = cfg.TLS.load(s.auth.ClientCAs()); err != nil {
 		return nil, usageError{err}
 	}
@@ -210,13 +232,14 @@ func (s *server) run(ctx context.Context) error {
 	ledgerDone := make(chan error, 1)
 	go func() { ledgerDone <- s.state.ledger.Run(ledgerCtx) }()
 
-	if err := s.begin(ledgerCtx); err != nil {
+	if err := s.begin(ledgerCtx, s.before); err != nil {
 		stopLedger()
 		return errors.Join(err, <-ledgerDone, s.listen.Close(), s.tiles.close(), s.admin.Close(), s.state.close())
 	}
 	front, ctx := errgroup.WithContext(ctx)
 	rooms, behind := errgroup.WithContext(behind)
 	rooms.Go(func() error { return s.guard.Run(behind) })
+	rooms.Go(func() error { return s.book.Run(behind) })
 	rooms.Go(func() error { return s.watch.Run(behind) })
 	rooms.Go(func() error {
 		// A ledger that has stopped takes nothing any more: whoever started the
@@ -295,13 +318,6 @@ func served(err error) error {
 	return err
 }
 
-// begin records that the node begins, before anything else is on record.
-func (s *server) begin(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	return s.guard.Begin(ctx, modeText(s.guard.Mode()))
-}
-
 func (s *server) record(ctx context.Context, e *ledger.Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -339,6 +355,7 @@ func (s *server) followPolicy(ctx context.Context) {
 	defer signal.Stop(signals)
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
+	s.reload(ctx) // it may have changed since the start read it, or wait to be recorded
 	for {
 		select {
 		case <-ctx.Done():
@@ -350,6 +367,7 @@ func (s *server) followPolicy(ctx context.Context) {
 				}
 				continue
 			}
+		case <-s.agreed:
 		case <-tick.C:
 			if !s.files.changed() {
 				continue
@@ -357,29 +375,6 @@ func (s *server) followPolicy(ctx context.Context) {
 		}
 		s.reload(ctx)
 	}
-}
-
-func (s *server) reload(ctx context.Context) {
-	rules, files, err := readPolicy(s.cfg.Policy)
-	s.files = files
-	var finder *inspect.Inspector
-	if err == nil {
-		finder, err = newInspector(rules, s.cfg.Limits.Countries)
-	}
-	if err != nil {
-		s.log.Error("policy not reloaded, the old one stays in force", "err", err)
-		_ = s.record(ctx, &ledger.Entry{Kind: ledger.Staff, Policy: s.guard.Policy().Version(), Text: "a policy with mistakes was refused"})
-		return
-	}
-	if rules.Version() == s.guard.Policy().Version() {
-		return
-	}
-	if err := s.guard.SetPolicy(ctx, rules, finder); err != nil {
-		s.log.Error("policy not reloaded, the old one stays in force", "err", err)
-		return
-	}
-	s.watch.SetRules(rules.Watch())
-	s.log.Info("policy reloaded", "version", rules.Version())
 }
 
 // fileStamp tells versions of a file apart.

@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/approval"
 	"github.com/getweir/weir/console"
 	"github.com/getweir/weir/guard"
 	"github.com/getweir/weir/ledger"
@@ -19,7 +23,7 @@ type consoleSource server
 func (s *consoleSource) Exposure() console.Exposure {
 	x := s.guard.Exposure()
 	p := s.guard.Policy()
-	shown := console.Exposure{Mode: console.Enforcing, Policy: p.Version(), Node: s.cfg.Node}
+	shown := console.Exposure{Mode: console.Enforcing, Policy: p.Version(), File: s.note.String(), Node: s.cfg.Node}
 	switch routes := observedRoutes(p); {
 	case x.Mode == guard.Observe:
 		shown.Mode = console.Observe
@@ -60,10 +64,13 @@ func unbounded(p *policy.Policy) (all []string) {
 	for _, open := range p.Unbounded() {
 		all = append(all, fmt.Sprintf("%s has no bound on %s customers (%s).", open.Whose, open.Lane, open.Position))
 	}
+	if p.Approvals() < 2 {
+		all = append(all, "Whoever may change the policy: it has one author, and nobody has to agree (approvals: 2 in the policy).")
+	}
 	return append(all,
 		"Who owns the host that Weir runs on.",
 		"The database behind the service: who reaches it past Weir takes what is there.",
-		"Whoever holds the keys in the state folder, and whoever may change the policy alone.",
+		"Whoever holds the keys in the state folder.",
 	)
 }
 
@@ -111,6 +118,36 @@ func (s *consoleSource) Verify(ctx context.Context, progress func(done, of int64
 		return console.Verification{}, err
 	}
 	return console.Verification{OK: err == nil, Entries: report.Entries, Text: report.String()}, nil
+}
+
+func (s *consoleSource) Requests() (all []console.Request) {
+	for _, r := range s.book.Requests() {
+		if r.State != approval.Waiting && r.State != approval.Approved {
+			continue
+		}
+		all = append(all, console.Request{
+			ID: r.ID.String(), Principal: r.Principal, Role: r.Role, Lanes: strings.Join(r.LaneNames(), ", "), Customers: r.Customers,
+			For: time.Duration(r.For), Reason: r.Reason, By: r.By, Approved: r.Decided, Asked: r.Asked, Until: r.Until,
+		})
+	}
+	return all
+}
+
+func (s *consoleSource) Decide(ctx context.Context, d console.Decision) error {
+	var id approval.ID
+	if err := id.UnmarshalText([]byte(d.ID)); err != nil {
+		return console.Refusal("There is no such request.")
+	}
+	p, err := s.requests.person(ctx, d.Credential.Reveal())
+	if err == nil && d.Approve {
+		_, err = s.requests.approve(ctx, p, id)
+	} else if err == nil {
+		_, err = s.requests.end(ctx, p, id, d.Reason, true)
+	}
+	if errors.Is(err, approval.ErrRefused) || errors.Is(err, approval.ErrUnknown) {
+		return console.Refusal(err.Error())
+	}
+	return err
 }
 
 func (s *consoleSource) Lift(ctx context.Context, party weir.Party, by, reason string) error {

@@ -50,7 +50,7 @@ func TestServesTheLedger(t *testing.T) {
 	}
 	eventually(t, "a checkpoint covers the start", func() bool {
 		code, text := get("/checkpoint", "")
-		return code == 200 && strings.HasPrefix(text, "weir.example/test\n1\n")
+		return code == 200 && strings.HasPrefix(text, "weir.example/test\n2\n")
 	})
 	for _, c := range []struct {
 		path, token string

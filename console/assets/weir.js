@@ -2,7 +2,7 @@
 // date: it is sent a region's new markup over server-sent events and changes
 // only what differs, so that focus, selection and scrolling stay where they are.
 
-const regions = ["bar", "figures", "unbounded", "holds", "alerts", "parties", "exchanges", "denied", "ledger"];
+const regions = ["bar", "figures", "unbounded", "holds", "requests", "alerts", "parties", "exchanges", "denied", "ledger"];
 const pausable = new Set(["exchanges", "denied"]);
 const byId = (id) => document.getElementById(id);
 
@@ -208,6 +208,10 @@ document.addEventListener("click", async (event) => {
     byId("lift-reason").focus();
   } else if (button.id === "lift-cancel") {
     dialog.close();
+  } else if (button.dataset.decide) {
+    ask(button.dataset);
+  } else if (button.id === "decide-cancel") {
+    decide.close();
   }
 });
 
@@ -222,6 +226,47 @@ byId("lift-form").addEventListener("submit", async (event) => {
     announce("The hold is lifted.");
   } catch (error) {
     byId("lift-wrong").textContent = error instanceof TypeError ? "Weir cannot be reached. The hold is in force." : error.message;
+  } finally {
+    send.disabled = false;
+  }
+});
+
+// A decision on a request for more, by a person who shows their own credential. It
+// leaves the page with the form, and is in no field afterwards.
+const decide = byId("decide");
+
+function ask({ decide: what, request, about }) {
+  const approve = what === "approve";
+  decide.dataset.decision = what;
+  byId("decide-title").textContent = approve ? "Approve this request?" : "Refuse this request?";
+  byId("decide-send").textContent = approve ? "Approve" : "Refuse";
+  byId("decide-about").textContent = about;
+  byId("decide-id").value = request;
+  byId("decide-credential").value = "";
+  byId("decide-reason").value = "";
+  byId("decide-reason").required = !approve;
+  byId("decide-why").hidden = approve;
+  byId("decide-wrong").textContent = "";
+  decide.showModal();
+  byId("decide-credential").focus();
+}
+
+decide.addEventListener("close", () => {
+  byId("decide-credential").value = "";
+});
+
+byId("decide-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const send = byId("decide-send");
+  send.disabled = true;
+  byId("decide-wrong").textContent = "";
+  const decision = decide.dataset.decision;
+  try {
+    await act("/decide", { id: byId("decide-id").value, decision, credential: byId("decide-credential").value, reason: byId("decide-reason").value });
+    decide.close();
+    announce(decision === "approve" ? "The request is approved." : "The request is refused.");
+  } catch (error) {
+    byId("decide-wrong").textContent = error instanceof TypeError ? "Weir cannot be reached. Nothing is decided." : error.message;
   } finally {
     send.disabled = false;
   }
