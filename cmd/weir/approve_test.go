@@ -110,6 +110,9 @@ func TestTwoPeopleChangeThePolicy(t *testing.T) {
 		return strings.Contains(out, first)
 	}
 	eventually(t, "it waits", proposed)
+	if code, out := s.does(t, "exposure"); code != 0 || !strings.Contains(out, first+", which is not in force") || !strings.Contains(out, second) {
+		t.Errorf("exit %d, %s", code, out)
+	}
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		if got := s.inForce(t); got != second {
 			t.Fatalf("in force: %s, not %s", got, second)

@@ -102,6 +102,9 @@ func (c *exposureCommand) Run(s *streams) error {
 	if err != nil {
 		return usageError{err}
 	}
+	if c.Policy == "" {
+		p = inForce(s, cmp.Or(c.State, cfg.State), p)
+	}
 	finder, err := inspect.New(inspect.Config{})
 	if err != nil {
 		return err

@@ -166,6 +166,32 @@ func findVersion(state, hash string) (approval.Digest, []policy.Source, error) {
 	return d, p.Sources(), nil
 }
 
+// inForce gives the policy that the ledger says is in force, and says so where the
+// file has another; the file's where nothing is known of one.
+func inForce(s *streams, state string, file *policy.Policy) *policy.Policy {
+	var last approval.Digest
+	_ = readLedger(state, time.Time{}, func(_ int64, e *ledger.Entry) error {
+		if e.Kind == ledger.PolicyLoaded && e.Change != nil {
+			last = e.Change.To
+		}
+		return nil
+	})
+	if last == (approval.Digest{}) || last == file.Digest() {
+		return file
+	}
+	sources, err := policiesOf(state).Version(s.ctx, last)
+	var p *policy.Policy
+	if err == nil {
+		p, err = approval.Compile(last, sources)
+	}
+	if err != nil {
+		fmt.Fprintf(s.err, "The policy file is %s, and in force is %s, which cannot be read here (%v). What follows is by the file.\n", file.Version(), last.Short(), err)
+		return file
+	}
+	fmt.Fprintf(s.err, "The policy file is %s, which is not in force. What follows is by the policy that is: %s.\n", file.Version(), last.Short())
+	return p
+}
+
 type policyShowCommand struct {
 	Hash   string `arg:"" help:"The policy's hash, or its beginning."`
 	Config string `short:"c" default:"weir.yaml" type:"path" help:"The configuration, which names the state folder. Default: weir.yaml."`
