@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -18,9 +17,6 @@ type disk struct {
 	waiting [][]byte // sent, and not synced yet
 	last    time.Time
 }
-
-// clone copies what would be found on the disk now if the machine lost power.
-func (d *disk) clone() *disk { return &disk{entries: slices.Clone(d.entries), last: d.last} }
 
 // each reads the durable entries from an index on.
 func (d *disk) each(from int64, fn func(int64, *ledger.Entry) error) error {
