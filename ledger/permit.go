@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -32,15 +31,10 @@ type permit struct {
 	exchange weir.ExchangeID
 	ends     time.Time // by the monotonic clock
 
-	mu     sync.Mutex
-	covers map[taking]bool // guarded by mu; false: taken
-}
-
-// A taking is what can be taken once. Without a class it is the answer to
-// whether something is so.
-type taking struct {
-	who   weir.Subject
-	class weir.Class
+	mu sync.Mutex
+	// covers is guarded by mu; false: taken. Without a class it is the answer to
+	// whether something is so.
+	covers map[Taking]bool
 }
 
 // Permit records entries as Append does, and gives what may be read on their
@@ -50,7 +44,7 @@ type taking struct {
 // Subjects, the classes of Actions that are not blocked; and where Lanes has
 // weir.Probed, one answer about that customer.
 func (l *Log) Permit(ctx context.Context, entries ...*Entry) (Permit, error) {
-	p := &permit{log: l, covers: make(map[taking]bool)}
+	p := &permit{log: l, covers: make(map[Taking]bool)}
 	for i, e := range entries {
 		if err := p.cover(e, i == 0); err != nil {
 			return Permit{}, fmt.Errorf("permit: %w", err)
@@ -86,11 +80,11 @@ func (p *permit) cover(e *Entry, first bool) error {
 		}
 		for _, c := range e.Actions {
 			if c.Action != weir.Block && c.Class != "" {
-				p.covers[taking{s.Subject, c.Class}] = true
+				p.covers[Taking{s.Subject, c.Class}] = true
 			}
 		}
 		if s.Lanes.Has(weir.Probed) {
-			p.covers[taking{who: s.Subject}] = true
+			p.covers[Taking{Who: s.Subject}] = true
 		}
 	}
 	return nil
@@ -112,29 +106,39 @@ func (p Permit) Receipt() Receipt {
 // it does not cover one, none, and then it fails with ErrPermit. log is the
 // ledger whose permits the caller believes.
 func (p Permit) Take(log *Log, exchange weir.ExchangeID, who weir.Subject, classes ...weir.Class) error {
-	return p.TakeAll(log, exchange, []weir.Subject{who}, classes...)
+	all := make([]Taking, len(classes))
+	for i, c := range classes {
+		all[i] = Taking{who, c}
+	}
+	return p.TakeAll(log, exchange, all)
 }
 
-// TakeAll is Take for several customers at once: all classes of all of them, or
-// nothing.
-func (p Permit) TakeAll(log *Log, exchange weir.ExchangeID, who []weir.Subject, classes ...weir.Class) error {
-	for _, c := range classes {
-		if c == "" {
+// A Taking is a class of a customer.
+type Taking struct {
+	Who   weir.Subject
+	Class weir.Class
+}
+
+// TakeAll is Take for several customers at once. One that is named twice is taken
+// once.
+func (p Permit) TakeAll(log *Log, exchange weir.ExchangeID, all []Taking) error {
+	if len(all) == 0 {
+		return fmt.Errorf("%w: nothing is asked for", ErrPermit)
+	}
+	for _, t := range all {
+		if t.Class == "" {
 			return fmt.Errorf("%w: no class is asked for", ErrPermit)
 		}
 	}
-	if len(classes) == 0 || len(who) == 0 {
-		return fmt.Errorf("%w: nothing is asked for", ErrPermit)
-	}
-	return p.take(log, exchange, who, classes)
+	return p.take(log, exchange, all)
 }
 
 // TakeAnswer uses the permit up for one answer about a customer.
 func (p Permit) TakeAnswer(log *Log, exchange weir.ExchangeID, who weir.Subject) error {
-	return p.take(log, exchange, []weir.Subject{who}, []weir.Class{""})
+	return p.take(log, exchange, []Taking{{Who: who}})
 }
 
-func (p Permit) take(log *Log, exchange weir.ExchangeID, who []weir.Subject, classes []weir.Class) error {
+func (p Permit) take(log *Log, exchange weir.ExchangeID, all []Taking) error {
 	m := p.made
 	switch {
 	case m == nil:
@@ -148,25 +152,18 @@ func (p Permit) take(log *Log, exchange weir.ExchangeID, who []weir.Subject, cla
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i, s := range who {
-		if slices.Contains(who[:i], s) {
-			continue
-		}
-		for _, c := range classes {
-			switch left, covered := m.covers[taking{s, c}]; {
-			case !covered && c == "":
-				return fmt.Errorf("%w: its entries record no answer about this customer", ErrPermit)
-			case !covered:
-				return fmt.Errorf("%w: its entries do not record %s of this customer", ErrPermit, c)
-			case !left:
-				return fmt.Errorf("%w: it was used already", ErrPermit)
-			}
+	for _, t := range all {
+		switch left, covered := m.covers[t]; {
+		case !covered && t.Class == "":
+			return fmt.Errorf("%w: its entries record no answer about this customer", ErrPermit)
+		case !covered:
+			return fmt.Errorf("%w: its entries do not record %s of this customer", ErrPermit, t.Class)
+		case !left:
+			return fmt.Errorf("%w: it was used already", ErrPermit)
 		}
 	}
-	for _, s := range who {
-		for _, c := range classes {
-			m.covers[taking{s, c}] = false
-		}
+	for _, t := range all {
+		m.covers[t] = false
 	}
 	return nil
 }

@@ -331,6 +331,53 @@ func (d *Directory) lookup(ctx context.Context, id weir.Identifier) (s weir.Subj
 	return s, ok, nil
 }
 
+// Mac gives what the table knows id by, for whoever keeps rows of the table beside
+// others in one transaction: the vault.
+func (d *Directory) Mac(id weir.Identifier) (Mac, error) {
+	if d.bad != nil {
+		return Mac{}, d.bad
+	}
+	return d.mac(id)
+}
+
+// LookupAll gives the pseudonym of each identifier that has one, in their order,
+// and the zero Subject for others. It asks the table once, and remembers nothing.
+func (d *Directory) LookupAll(ctx context.Context, ids []weir.Identifier) ([]weir.Subject, error) {
+	out, err := d.lookupAll(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("look up subjects: %w", err)
+	}
+	return out, nil
+}
+
+func (d *Directory) lookupAll(ctx context.Context, ids []weir.Identifier) ([]weir.Subject, error) {
+	if d.bad != nil {
+		return nil, d.bad
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	macs := make([]Mac, len(ids))
+	for i, id := range ids {
+		var err error
+		if macs[i], err = d.mac(id); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.checkKey(ctx); err != nil {
+		return nil, err
+	}
+	found := make(map[Mac]weir.Subject, len(ids))
+	if err := d.table.Find(ctx, macs, found); err != nil {
+		return nil, err
+	}
+	out := make([]weir.Subject, len(ids))
+	for i, m := range macs {
+		out[i] = found[m]
+	}
+	return out, nil
+}
+
 // Erase removes the link between id and its pseudonym, from the table and from
 // memory. Entries of the ledger about the pseudonym then lead to nobody, and id,
 // if it comes again, gets another. Erasing what is not there is no error. After

@@ -102,6 +102,57 @@ var steps = [...]string{
 		PRIMARY KEY (account, log)
 	);`,
 	policiesStep,
+	// The vault's. Without references from one to the other, since the tables of
+	// a cluster may be divided by different columns: docs/operations.md.
+	`CREATE TABLE weir.vault_meta (
+		name  text  NOT NULL PRIMARY KEY,
+		value bytea NOT NULL
+	);
+	CREATE TABLE weir.vault_keys (
+		subject bytea   NOT NULL PRIMARY KEY CHECK (octet_length(subject) = 16),
+		kek     integer NOT NULL, -- version of the key that wraps it
+		wrapped bytea   NOT NULL
+	);
+	CREATE TABLE weir.vault_customers (
+		subject   bytea  NOT NULL PRIMARY KEY CHECK (octet_length(subject) = 16),
+		version   bigint NOT NULL,
+		revision  bigint NOT NULL,
+		residence text   NOT NULL,
+		created   bigint NOT NULL, -- Unix nanoseconds
+		updated   bigint NOT NULL,
+		aliases   bytea  NOT NULL,
+		cells     bytea  NOT NULL
+	);
+	CREATE TABLE weir.vault_index (
+		mac     bytea NOT NULL CHECK (octet_length(mac) = 32), -- HMAC-SHA-256 of the identifier
+		slot    bytea NOT NULL, -- empty: nobody else may have it; else the subject
+		subject bytea NOT NULL,
+		PRIMARY KEY (mac, slot)
+	);
+	CREATE TABLE weir.vault_tokens (
+		mac     bytea   NOT NULL PRIMARY KEY, -- HMAC-SHA-256 of the token
+		same    bytea,                        -- of the value in its scope
+		subject bytea   NOT NULL,
+		counter integer NOT NULL,
+		class   text    NOT NULL,
+		scope   text    NOT NULL,
+		shape   text    NOT NULL,
+		expires bigint  NOT NULL,             -- Unix seconds; 0: never
+		once    boolean NOT NULL,
+		sealed  bytea   NOT NULL
+	);
+	CREATE INDEX vault_tokens_subject ON weir.vault_tokens (subject);
+	CREATE INDEX vault_tokens_expires ON weir.vault_tokens (expires) WHERE expires > 0;
+	CREATE TABLE weir.vault_token_values (
+		same bytea NOT NULL PRIMARY KEY,
+		mac  bytea NOT NULL -- of the token
+	);
+	CREATE TABLE weir.vault_token_pages (
+		id      bytea  NOT NULL PRIMARY KEY,
+		expires bigint NOT NULL,
+		slots   bytea  NOT NULL
+	);
+	CREATE INDEX vault_token_pages_expires ON weir.vault_token_pages (expires) WHERE expires > 0;`,
 }
 
 // grants are the least that a node needs: it adds to ledgers and never changes
@@ -110,6 +161,10 @@ const grants = `GRANT USAGE ON SCHEMA weir TO %[1]s;
 	GRANT SELECT ON ALL TABLES IN SCHEMA weir TO %[1]s;
 	GRANT INSERT, DELETE ON weir.subjects TO %[1]s;
 	GRANT INSERT ON weir.checks, weir.ledger_heads, weir.ledger_batches, weir.ledger_checkpoints, weir.policies TO %[1]s;
+	GRANT INSERT, UPDATE, DELETE ON weir.subjects TO %[1]s;
+	GRANT INSERT, UPDATE, DELETE ON weir.vault_meta, weir.vault_keys, weir.vault_customers, weir.vault_index,
+		weir.vault_tokens, weir.vault_token_values, weir.vault_token_pages TO %[1]s;
+	GRANT INSERT ON weir.checks, weir.ledger_heads, weir.ledger_batches, weir.ledger_checkpoints TO %[1]s;
 	GRANT UPDATE ON weir.ledger_heads TO %[1]s;
 	GRANT INSERT, UPDATE ON weir.fleet, weir.nodes, weir.acts TO %[1]s;
 	GRANT INSERT, UPDATE, DELETE ON weir.accounts, weir.taken, weir.counts, weir.leases TO %[1]s`

@@ -56,7 +56,8 @@ func (d *databases) empty(t testing.TB) (url string) {
 		select {
 		case url = <-used:
 			if err := server.SQL(database(url), `TRUNCATE weir.subjects, weir.checks, weir.ledger_heads, weir.ledger_batches, weir.ledger_checkpoints,
-				weir.fleet, weir.nodes, weir.acts, weir.accounts, weir.taken, weir.counts, weir.leases`); err != nil {
+				weir.fleet, weir.nodes, weir.acts, weir.accounts, weir.taken, weir.counts, weir.leases, weir.vault_meta, weir.vault_keys,
+				weir.vault_customers, weir.vault_index, weir.vault_tokens, weir.vault_token_values, weir.vault_token_pages`); err != nil {
 				t.Fatal(err)
 			}
 			return url

@@ -15,6 +15,7 @@ import (
 
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/internal/directory"
+	"github.com/getweir/weir/vault"
 )
 
 // Subjects is the subject directory. All nodes that use one database share it,
@@ -152,7 +153,12 @@ func (t *table) ask(ctx context.Context, do func(ctx context.Context) error) (er
 func passes(err error) bool {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
-		return !errors.Is(err, directory.ErrRow)
+		for _, stays := range []error{directory.ErrRow, vault.ErrVersion, vault.ErrExists, vault.ErrDamaged} {
+			if errors.Is(err, stays) {
+				return false
+			}
+		}
+		return true
 	}
 	return strings.HasPrefix(pg.Code, "40") || strings.HasPrefix(pg.Code, "57P0")
 }

@@ -26,6 +26,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
@@ -49,6 +50,42 @@ const readers = 4
 type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
+
+	mu    sync.Mutex
+	asked map[string]*sql.Stmt // of read; guarded by mu
+}
+
+// mostAsked bounds how many statements are kept prepared. Those for many
+// parameters at once come in too many lengths.
+const mostAsked = 64
+
+// ask reads rows by a statement that is prepared once.
+func (s *Store) ask(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	s.mu.Lock()
+	stmt := s.asked[query]
+	full := len(s.asked) >= mostAsked
+	s.mu.Unlock()
+	if stmt == nil && full {
+		return s.read.QueryContext(ctx, query, args...)
+	}
+	if stmt == nil {
+		var err error
+		if stmt, err = s.read.PrepareContext(ctx, query); err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		if s.asked == nil {
+			s.asked = make(map[string]*sql.Stmt)
+		}
+		if other := s.asked[query]; other != nil {
+			defer stmt.Close()
+			stmt = other
+		} else {
+			s.asked[query] = stmt
+		}
+		s.mu.Unlock()
+	}
+	return stmt.QueryContext(ctx, args...)
 }
 
 // Create makes a new database at path. It fails with an error that is
@@ -175,6 +212,58 @@ var stateFile = kind{
 			name  TEXT NOT NULL PRIMARY KEY,
 			value BLOB NOT NULL                -- what a key makes of a fixed text
 		) STRICT, WITHOUT ROWID;`,
+		// Keys stand apart from records: they are wrapped anew far more often than
+		// records are written. Records are in the order of their creation, so that
+		// a new one does not open a page in the middle.
+		`CREATE TABLE vault_meta (
+			name  TEXT NOT NULL PRIMARY KEY,
+			value BLOB NOT NULL
+		) STRICT, WITHOUT ROWID;
+		CREATE TABLE vault_keys (
+			subject BLOB    NOT NULL PRIMARY KEY,
+			kek     INTEGER NOT NULL,             -- version of the key that wraps it
+			wrapped BLOB    NOT NULL
+		) STRICT, WITHOUT ROWID;
+		CREATE TABLE vault_customers (
+			subject   BLOB    NOT NULL PRIMARY KEY,
+			version   INTEGER NOT NULL,
+			revision  INTEGER NOT NULL,
+			residence TEXT    NOT NULL,
+			created   INTEGER NOT NULL,           -- Unix nanoseconds
+			updated   INTEGER NOT NULL,
+			aliases   BLOB    NOT NULL,
+			cells     BLOB    NOT NULL
+		) STRICT;
+		CREATE TABLE vault_index (
+			mac     BLOB NOT NULL,                -- HMAC-SHA-256 of the identifier
+			slot    BLOB NOT NULL,                -- empty: nobody else may have it; else the subject
+			subject BLOB NOT NULL,
+			PRIMARY KEY (mac, slot)
+		) STRICT, WITHOUT ROWID;
+		CREATE TABLE vault_tokens (
+			mac     BLOB    NOT NULL PRIMARY KEY, -- HMAC-SHA-256 of the token
+			same    BLOB,                         -- of the value in its scope
+			subject BLOB    NOT NULL,
+			counter INTEGER NOT NULL,
+			class   TEXT    NOT NULL,
+			scope   TEXT    NOT NULL,
+			shape   TEXT    NOT NULL,
+			expires INTEGER NOT NULL,             -- Unix seconds; 0: never
+			once    INTEGER NOT NULL,
+			sealed  BLOB    NOT NULL
+		) STRICT, WITHOUT ROWID;
+		CREATE INDEX vault_tokens_subject ON vault_tokens (subject);
+		CREATE INDEX vault_tokens_expires ON vault_tokens (expires) WHERE expires > 0;
+		CREATE TABLE vault_token_values (
+			same BLOB NOT NULL PRIMARY KEY,
+			mac  BLOB NOT NULL                    -- of the token
+		) STRICT, WITHOUT ROWID;
+		CREATE TABLE vault_token_pages (
+			id      BLOB    NOT NULL PRIMARY KEY,
+			expires INTEGER NOT NULL,
+			slots   BLOB    NOT NULL
+		) STRICT;
+		CREATE INDEX vault_token_pages_expires ON vault_token_pages (expires) WHERE expires > 0;`,
 	},
 }
 
