@@ -36,6 +36,7 @@ import (
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/internal/fingerprint"
 	"github.com/getweir/weir/internal/jsonlex"
+	"github.com/getweir/weir/internal/tokenform"
 )
 
 // ErrMalformed is given for a segment that is not written in its syntax.
@@ -207,8 +208,15 @@ func (w *walk) inspect(r *Report, seg *weir.Segment, subject []string) (err erro
 	}
 	w.r = nil
 	w.release()
+	r.Findings = withoutTokens(seg.Body, r.Findings)
 	sortFindings(r.Findings)
 	return err
+}
+
+// withoutTokens leaves out what lies within one of the vault's tokens: under a key
+// that says what the value was, its token would be taken for one.
+func withoutTokens(body []byte, findings []weir.Finding) []weir.Finding {
+	return slices.DeleteFunc(findings, func(f weir.Finding) bool { return tokenform.Covers(body, f.Start, f.End) })
 }
 
 // sortFindings puts findings in order; those that are equal stay as they are. Nearly

@@ -191,9 +191,3 @@ func (c *keyCache) sweep(now time.Time) {
 		}
 	}
 }
-
-func (c *keyCache) len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.young) + len(c.old)
-}

@@ -13,9 +13,8 @@ import (
 
 // A Reading says what is to be read, and by which permit.
 type Reading struct {
-	// Permit is what the ledger gave for recording it. Reading takes from it each
-	// class of the customer that has a value among Fields, whether or not all can
-	// be opened then.
+	// Permit is what the ledger gave for recording it. Reading takes from it the
+	// classes of Fields.
 	Permit   ledger.Permit
 	Exchange weir.ExchangeID // which the permit is for
 	Who      weir.Subject
@@ -33,17 +32,10 @@ func (v *Vault) Open(ctx context.Context, r Reading) (*Record, error) {
 }
 
 func (v *Vault) open(ctx context.Context, r Reading) (*Record, error) {
-	rows, err := v.store.Rows(ctx, []weir.Subject{r.Who})
+	// First whether the row is whole: until then its fields may be called anything.
+	row, data, cells, err := v.row(ctx, r.Who)
 	if err != nil {
 		return nil, err
-	}
-	if len(rows) == 0 {
-		return nil, ErrNotFound
-	}
-	row := rows[0]
-	cells, _, _, err := decodeCells(row.Cells)
-	if err != nil {
-		return nil, fmt.Errorf("%w: customer %s: %w", ErrDamaged, row.Subject, err)
 	}
 	names := r.Fields
 	if names == nil {
@@ -66,21 +58,14 @@ func (v *Vault) open(ctx context.Context, r Reading) (*Record, error) {
 	if err := r.Permit.Take(v.ledger, r.Exchange, r.Who, classes...); err != nil {
 		return nil, err
 	}
-	data, err := v.ring.open(ctx, []WrappedKey{row.Key})
-	if err != nil {
-		return nil, err
-	}
 	var a binding
-	if cells, err = data[0].openRow(&a, v.tenant, row); err != nil {
-		return nil, err
-	}
 	rec := &Record{Head: row.head(cells), Values: make(Values, len(names))}
 	for i := range cells {
 		c := &cells[i]
 		if !slices.Contains(names, c.field) {
 			continue
 		}
-		value, err := data[0].openCell(&a, v.tenant, row.Subject, c)
+		value, err := data.openCell(&a, v.tenant, row.Subject, c)
 		if err != nil {
 			return nil, err
 		}

@@ -130,20 +130,25 @@ func Is(s []byte) bool {
 
 // Covers tells whether the bytes from start to end lie within a token of text.
 func Covers(text []byte, start, end int) bool {
-	for end > start && !part(text[end-1]) {
-		end-- // quotes and the like
-	}
-	for start < end && !part(text[start]) {
+	for start < end && !part(text[start]) { // quotes and the like
 		start++
 	}
-	lo, hi := start, end
+	lo := start
 	for lo > 0 && start-lo < Longest && part(text[lo-1]) {
 		lo--
 	}
+	// Nearly everything ends here.
+	if rest := text[lo:]; len(rest) < len(country)+national || rest[0] != 'w' && rest[0] != '+' || rest[1] != 't' && rest[1] != '9' {
+		return false
+	}
+	for end > start && !part(text[end-1]) {
+		end--
+	}
+	hi := end
 	for hi < len(text) && hi-end < Longest && part(text[hi]) {
 		hi++
 	}
-	return Is(bytes.TrimRight(text[lo:hi], "."))
+	return hi-lo <= Longest+1 && Is(bytes.TrimRight(text[lo:hi], "."))
 }
 
 func part(c byte) bool {

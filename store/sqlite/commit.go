@@ -72,14 +72,6 @@ func (r runner) exec(query string, args ...any) (int64, error) {
 	return res.RowsAffected()
 }
 
-func (r runner) row(query string, args ...any) *sql.Row {
-	s, err := r.statement(query)
-	if err != nil {
-		return r.tx.QueryRowContext(r.ctx, query, args...)
-	}
-	return s.QueryRowContext(r.ctx, args...)
-}
-
 // prepare makes a statement once, while no transaction has the connection.
 func (c *committer) prepare(ctx context.Context, queries ...string) error {
 	for _, q := range queries {

@@ -21,7 +21,7 @@ type Vault struct {
 // Vault gives it. A Store needs one.
 func (s *Store) Vault(ctx context.Context) (*Vault, error) {
 	v := &Vault{store: s, commits: newCommitter(s.write)}
-	if err := v.commits.prepare(ctx, savepoint, rollbackTo, insertCustomer, updateCustomer, deleteCustomer, customerRevision,
+	if err := v.commits.prepare(ctx, savepoint, rollbackTo, insertCustomer, updateCustomer, deleteCustomer,
 		insertKey, updateKey, deleteKey, insertMark, deleteMark, bindSubject, unbindSubject, deleteTokens, deleteTokenValues, rewrapKey,
 		insertToken, insertTokenValue, deleteToken, deleteTokenValue, insertTokenPage, setMeta, newMeta); err != nil {
 		return nil, fmt.Errorf("open vault's store: %w", err)
@@ -32,19 +32,18 @@ func (s *Store) Vault(ctx context.Context) (*Vault, error) {
 const (
 	insertCustomer = `INSERT INTO vault_customers (subject, version, revision, residence, created, updated, aliases, cells) VALUES (?,?,?,?,?,?,?,?)
 		ON CONFLICT (subject) DO NOTHING`
-	updateCustomer   = `UPDATE vault_customers SET version = ?, revision = ?, residence = ?, updated = ?, aliases = ?, cells = ? WHERE subject = ? AND revision = ?`
-	deleteCustomer   = `DELETE FROM vault_customers WHERE subject = ? AND revision = ?`
-	customerRevision = `SELECT 1 FROM vault_customers WHERE subject = ? AND revision = ?`
-	insertKey        = `INSERT INTO vault_keys (subject, kek, wrapped) VALUES (?,?,?) ON CONFLICT (subject) DO NOTHING`
-	updateKey        = `UPDATE vault_keys SET kek = ?, wrapped = ? WHERE subject = ?`
-	deleteKey        = `DELETE FROM vault_keys WHERE subject = ?`
-	insertMark       = `INSERT INTO vault_index (mac, slot, subject) VALUES (?,?,?) ON CONFLICT (mac, slot) DO NOTHING`
-	deleteMark       = `DELETE FROM vault_index WHERE mac = ? AND slot = ? AND subject = ?`
-	bindSubject      = `INSERT INTO subjects (mac, subject) VALUES (?,?) ON CONFLICT (mac) DO UPDATE SET subject = excluded.subject`
-	unbindSubject    = `DELETE FROM subjects WHERE mac = ? AND subject = ?`
-	rewrapKey        = `UPDATE vault_keys SET kek = ?, wrapped = ? WHERE subject = ? AND wrapped = ?`
-	newMeta          = `INSERT INTO vault_meta (name, value) VALUES (?,?) ON CONFLICT (name) DO NOTHING`
-	setMeta          = `UPDATE vault_meta SET value = ? WHERE name = ? AND value = ?`
+	updateCustomer = `UPDATE vault_customers SET version = ?, revision = ?, residence = ?, updated = ?, aliases = ?, cells = ? WHERE subject = ? AND revision = ?`
+	deleteCustomer = `DELETE FROM vault_customers WHERE subject = ? AND revision = ?`
+	insertKey      = `INSERT INTO vault_keys (subject, kek, wrapped) VALUES (?,?,?) ON CONFLICT (subject) DO NOTHING`
+	updateKey      = `UPDATE vault_keys SET kek = ?, wrapped = ? WHERE subject = ?`
+	deleteKey      = `DELETE FROM vault_keys WHERE subject = ?`
+	insertMark     = `INSERT INTO vault_index (mac, slot, subject) VALUES (?,?,?) ON CONFLICT (mac, slot) DO NOTHING`
+	deleteMark     = `DELETE FROM vault_index WHERE mac = ? AND slot = ? AND subject = ?`
+	bindSubject    = `INSERT INTO subjects (mac, subject) VALUES (?,?) ON CONFLICT (mac) DO UPDATE SET subject = excluded.subject`
+	unbindSubject  = `DELETE FROM subjects WHERE mac = ? AND subject = ?`
+	rewrapKey      = `UPDATE vault_keys SET kek = ?, wrapped = ? WHERE subject = ? AND wrapped = ?`
+	newMeta        = `INSERT INTO vault_meta (name, value) VALUES (?,?) ON CONFLICT (name) DO NOTHING`
+	setMeta        = `UPDATE vault_meta SET value = ? WHERE name = ? AND value = ?`
 )
 
 // Meta is that of vault.Store.
