@@ -46,6 +46,8 @@ type config struct {
 	Ledger ledgerConfig `yaml:"ledger"`
 	// Store is the database that nodes share. Empty: the node is alone.
 	Store storeConfig `yaml:"store"`
+	// Vault says where the vault's keys are and what it keeps.
+	Vault vaultConfig `yaml:"vault"`
 	// Limits bounds what one exchange may use.
 	Limits limits `yaml:"limits"`
 }
@@ -187,6 +189,9 @@ func (c *config) check() error {
 	} else if c.Store.shared() && c.Node == "" {
 		bad("node: the name of this node is required where a store is shared")
 	}
+	if err := c.Vault.check(); err != nil {
+		bad("%w", err)
+	}
 	if _, err := c.Ledger.keep(); err != nil {
 		bad("ledger.keep: %w", err)
 	}
@@ -212,6 +217,10 @@ func (c *config) resolve(dir string) {
 	}
 	at(&c.Policy, &c.State, &c.Store.PasswordFile, &c.TLS.Certificate, &c.TLS.Key)
 	at(&c.Identity.PseudonymKeyFile)
+	at(&c.Vault.Keys, &c.Vault.PassphraseFile)
+	if c.Vault.Transit != nil {
+		at(&c.Vault.Transit.TokenFile)
+	}
 	at(&c.Ledger.Archive.Credentials)
 	if !strings.Contains(c.Ledger.Archive.To, "://") {
 		at(&c.Ledger.Archive.To)

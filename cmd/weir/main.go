@@ -41,6 +41,7 @@ type cli struct {
 	Notice      noticeCommand      `cmd:"" help:"Print the privacy notice's table from a policy."`
 	Ledger      ledgerCommand      `cmd:"" help:"Verify and read the ledger."`
 	Store       storeCommand       `cmd:"" help:"Prepare and check the database that nodes share."`
+	Vault       vaultCommand       `cmd:"" help:"Keep customers' records, each under a key of its own."`
 	Exposure    exposureCommand    `cmd:"" help:"Say what would be lost if a credential were stolen now."`
 	Saw         sawCommand         `cmd:"" help:"Say whose data a principal saw."`
 	WhoSaw      whoSawCommand      `cmd:"" name:"who-saw" help:"Say who saw a customer's data."`

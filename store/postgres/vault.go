@@ -76,7 +76,8 @@ const (
 	insertUnique   = `INSERT INTO weir.vault_index (mac, slot, subject) VALUES ($1,$2,$3)`
 	insertMark     = insertUnique + ` ON CONFLICT (mac, slot) DO NOTHING`
 	deleteMark     = `DELETE FROM weir.vault_index WHERE mac = $1 AND slot = $2 AND subject = $3`
-	bindSubject    = `INSERT INTO weir.subjects (mac, subject) VALUES ($1,$2) ON CONFLICT (mac) DO UPDATE SET subject = excluded.subject`
+	freeSubject    = `DELETE FROM weir.subjects WHERE mac = $1`
+	bindSubject    = `INSERT INTO weir.subjects (mac, subject) VALUES ($1,$2)`
 	unbindSubject  = `DELETE FROM weir.subjects WHERE mac = $1 AND subject = $2`
 	tellErased     = `SELECT pg_notify($1, $2)`
 	tokenValues    = `SELECT same FROM weir.vault_tokens WHERE subject = $1 AND same IS NOT NULL`
@@ -194,6 +195,9 @@ func queueRest(b *pgx.Batch, c *vault.Change) {
 		b.Queue(tellErased, erased, hex.EncodeToString(m[:]))
 	}
 	for _, one := range bind {
+		if one.Known {
+			b.Queue(freeSubject, one.Mac[:])
+		}
 		b.Queue(bindSubject, one.Mac[:], c.Subject[:])
 		if one.Known {
 			b.Queue(tellErased, erased, hex.EncodeToString(one.Mac[:]))
@@ -201,7 +205,8 @@ func queueRest(b *pgx.Batch, c *vault.Change) {
 	}
 }
 
-// judge gives what a violated key means.
+// judge gives what a violated key means. One of the subject directory's is that
+// traffic met the identifier just now: the change is to be worked out anew.
 func judge(err error) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) || pg.Code != "23505" { // unique_violation
