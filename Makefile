@@ -73,7 +73,7 @@ KILLS ?= 300
 SEEDS ?= 20000
 torture:
 	SEEDS=$(SEEDS) $(GO) test -count 1 -timeout 4h -v ./internal/simulation -first random
-	KILLS=$(KILLS) $(GO) test -count 1 -timeout 4h -v -run 'TestKillNine|TestKilledAtAnyMoment' ./ledger ./cmd/weir
+	KILLS=$(KILLS) $(GO) test -count 1 -timeout 4h -v -run 'TestKillNine|TestKilledAtAnyMoment' ./ledger ./vault ./cmd/weir
 	@for pkg in $$($(GO) list ./...); do \
 		for fuzz in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "== $$pkg $$fuzz"; $(GO) test -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(TIME) $$pkg || exit 1; \

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -238,7 +239,11 @@ func TestKillNine(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := map[string]bool{}
-	for round := range 6 {
+	kills := 6
+	if n, err := strconv.Atoi(os.Getenv("KILLS")); err == nil {
+		kills = n
+	}
+	for round := range kills {
 		what := []string{"create", "update", "rotate"}[round%3]
 		cmd := exec.Command(self)
 		cmd.Env = append(os.Environ(), asWriter+"="+dir, asWriter+"_WHAT="+what)

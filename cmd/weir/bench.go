@@ -10,6 +10,7 @@ type benchCommand struct {
 	Meter   benchMeterCommand   `cmd:"" help:"What it costs to charge a customer, and to remember it."`
 	Inspect benchInspectCommand `cmd:"" help:"How fast bytes are inspected, and what the time goes into."`
 	Ledger  benchLedgerCommand  `cmd:"" help:"Durable appends, against a bare group commit; verification and proofs."`
+	Vault   benchVaultCommand   `cmd:"" help:"Customers created, read and tokenised; keys rotated."`
 	Proxy   benchProxyCommand   `cmd:"" hidden:"" help:"The proxy without inspection that gateway measures against."`
 	Fill    benchFillCommand    `cmd:"" hidden:"" help:"Fill a ledger until killed."`
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/guard"
 	"github.com/getweir/weir/internal/directory"
 	"github.com/getweir/weir/ledger"
 	"github.com/getweir/weir/policy"
@@ -276,6 +277,8 @@ func (v *openedVault) openLedger(s *streams, closers *[]func() error) (*ledger.L
 func (v *openedVault) close(err *error) { *err = errors.Join(*err, v.stop()) }
 
 var (
+	_ guard.Resolver = (*vault.Vault)(nil)
+
 	_ vault.Store = (*sqlite.Vault)(nil)
 	_ vault.Store = (*postgres.Vault)(nil)
 )
