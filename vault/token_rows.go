@@ -93,7 +93,7 @@ func (v *Vault) rows(ctx context.Context, t *Tokenising, values []Owned, owners 
 	}
 	for try := 0; len(left) > 0; try++ {
 		if try == mintTries {
-			return nil, errors.New("no free token was found: the scope has too many of this shape")
+			return nil, errNoToken
 		}
 		if t.Same {
 			wanted := make([]Mac, len(left))
@@ -125,7 +125,9 @@ func (v *Vault) rows(ctx context.Context, t *Tokenising, values []Owned, owners 
 				seed = randomBytes(keySize)
 			}
 			value := values[m.at]
-			m.text = t.text(mint, value.Value.Reveal(), seed, m.counter)
+			if m.text, m.counter, err = v.fresh(t, mint, value.Value.Reveal(), seed, m.counter); err != nil {
+				return nil, err
+			}
 			if rows[i], err = v.tokenRow(t, m.text, value, owners[value.Who]); err != nil {
 				return nil, err
 			}
@@ -157,6 +159,20 @@ func (v *Vault) rows(ctx context.Context, t *Tokenising, values []Owned, owners 
 		}
 	}
 	return out, nil
+}
+
+var errNoToken = errors.New("no free token was found: the scope has too many of this shape")
+
+// fresh makes a token's text, by the first counter from the one given on whose
+// text is not taken for data.
+func (v *Vault) fresh(t *Tokenising, mint []byte, value string, seed []byte, counter int) (string, int, error) {
+	for end := counter + mintTries; counter < end; counter++ {
+		text := t.text(mint, value, seed, counter)
+		if t.Shape != ShapeCard || v.looks == nil || !v.looks(text) {
+			return text, counter, nil
+		}
+	}
+	return "", 0, errNoToken
 }
 
 func (v *Vault) tokenRow(t *Tokenising, text string, value Owned, owner *dataKey) (r TokenRow, err error) {

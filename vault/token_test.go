@@ -255,11 +255,24 @@ func TestTokensAreMadeByManyAtOnce(t *testing.T) {
 // TestLaw9TokensAreNotData puts tokens of every kind where the value was, and
 // inspects: nothing is found, no number is valid.
 func TestLaw9TokensAreNotData(t *testing.T) {
-	f := newVault(t, nil)
 	in, err := inspect.New(inspect.Config{Unsure: true})
 	if err != nil {
 		t.Fatal(err)
 	}
+	f := newVault(t, func(c *vault.Config) {
+		c.LooksPersonal = func(token string) bool {
+			for _, seg := range []weir.Segment{
+				{Syntax: weir.JSON, Body: fmt.Appendf(nil, `{"card_number":%q}`, token), Record: true},
+				{Syntax: weir.Text, Body: []byte(token)},
+			} {
+				var r inspect.Report
+				if err := in.Inspect(&r, &seg, nil); err != nil || len(r.Findings) > 0 {
+					return true
+				}
+			}
+			return false
+		}
+	})
 	crowd := people.New(7, 200).Customers
 	kinds := []struct {
 		class weir.Class

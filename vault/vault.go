@@ -35,6 +35,11 @@ type Config struct {
 	// Cards: full card numbers may be stored (PCI DSS v4.0.1, requirement 3). Codes
 	// of verification never are.
 	Cards bool
+	// LooksPersonal tells whether a card-shaped token would be taken for data: for
+	// another number of as many digits, whose check digits it happens to have. Then
+	// another is made. nil: nobody looks. Tokens of the other shapes are known by
+	// their form.
+	LooksPersonal func(token string) bool
 	// KeyTimeout bounds one question to Keys. Default 3 seconds.
 	KeyTimeout time.Duration
 	// CachedKeys is how many data keys are remembered, about 2 KB each, and KeyLife
@@ -56,6 +61,7 @@ type Vault struct {
 	declared  *schema // that may be read
 	cards     bool
 	allowed   func(weir.Class) bool
+	looks     func(token string) bool
 	now       func() time.Time
 	roots     roots
 	index     map[weir.Class][]byte // keys of the blind index
@@ -154,7 +160,7 @@ func open(ctx context.Context, c Config) (*Vault, error) {
 		return nil, err
 	}
 	v := &Vault{
-		store: c.Store, directory: c.Directory, ledger: c.Ledger, cards: c.Cards, allowed: c.Allowed, now: c.Now,
+		store: c.Store, directory: c.Directory, ledger: c.Ledger, cards: c.Cards, allowed: c.Allowed, looks: c.LooksPersonal, now: c.Now,
 		ring: keyring{keys: c.Keys, timeout: c.KeyTimeout, cache: keyCache{limit: c.CachedKeys, life: c.KeyLife}},
 	}
 	h, _, err := v.head(ctx)

@@ -432,7 +432,7 @@ func TestFIPS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self, "-test.run", "^Test(Records$|BadInput|Tokens|KeyFile|Rotat|Law9|Transit|Damaged|FIPSIsOn)", "-test.v")
+	cmd := exec.CommandContext(t.Context(), self, "-test.run", "^Test(Records$|Tokens$|KeyFile$|Rotation$|Transit$|FIPSIsOn$)", "-test.v")
 	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/guard"
+	"github.com/getweir/weir/inspect"
 	"github.com/getweir/weir/internal/directory"
 	"github.com/getweir/weir/ledger"
 	"github.com/getweir/weir/policy"
@@ -163,13 +164,39 @@ func vaultOptions(cfg *config) (vault.Config, error) {
 	if err != nil {
 		return vault.Config{}, err
 	}
+	looks, err := looksPersonal()
+	if err != nil {
+		return vault.Config{}, err
+	}
 	return vault.Config{
-		Tenant: cfg.Vault.Tenant, Fields: append(vault.DefaultFields(), cfg.Vault.Fields...),
+		LooksPersonal: looks,
+		Tenant:        cfg.Vault.Tenant, Fields: append(vault.DefaultFields(), cfg.Vault.Fields...),
 		Allowed: func(class weir.Class) bool {
 			_, ok := p.Class(class)
 			return ok
 		},
 		Cards: cardsAllowed(p),
+	}, nil
+}
+
+// looksPersonal gives what tells whether a card-shaped token would be taken for
+// data where a card number stood.
+func looksPersonal() (func(token string) bool, error) {
+	in, err := inspect.New(inspect.Config{Unsure: true})
+	if err != nil {
+		return nil, err
+	}
+	return func(token string) bool {
+		for _, seg := range []weir.Segment{
+			{Syntax: weir.JSON, Body: fmt.Appendf(nil, `{"card_number":%q}`, token), Record: true},
+			{Syntax: weir.Text, Body: []byte(token)},
+		} {
+			var r inspect.Report
+			if err := in.Inspect(&r, &seg, nil); err != nil || len(r.Findings) > 0 {
+				return true
+			}
+		}
+		return false
 	}, nil
 }
 
