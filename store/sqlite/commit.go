@@ -122,36 +122,50 @@ func (c *committer) lead(ctx context.Context, r *commitRound) {
 	}
 	c.mu.Unlock()
 	defer close(r.done)
-	r.err = c.carryOut(ctx, r.changes)
+	// Most rounds have no change that fails, and points to go back to cost a copy of
+	// every page that is changed: they are set only when one has.
+	failed, err := c.carryOut(ctx, r.changes, false)
+	if failed && len(r.changes) > 1 {
+		_, err = c.carryOut(ctx, r.changes, true)
+	}
+	r.err = err
 }
 
-func (c *committer) carryOut(ctx context.Context, changes []*commitChange) error {
+// carryOut carries changes out in one transaction. Without points to go back to,
+// none is there if one has failed.
+func (c *committer) carryOut(ctx context.Context, changes []*commitChange, points bool) (failed bool, err error) {
 	tx, err := c.db.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer tx.Rollback()
 	run := runner{ctx, c, tx}
 	for _, one := range changes {
-		if len(changes) > 1 {
+		if points {
 			if _, err := run.exec(savepoint); err != nil {
-				return err
+				return false, err
 			}
 		}
-		if one.err = one.do(run); one.err == nil {
-			continue
+		one.err = one.do(run)
+		if one.err != nil && !points {
+			return true, nil
 		}
-		if len(changes) == 1 {
-			return nil // undone whole
+		if one.err != nil {
+			if _, err := run.exec(rollbackTo); err != nil {
+				return false, err
+			}
 		}
-		if _, err := run.exec(rollbackTo); err != nil {
-			return err
+		if points {
+			if _, err := run.exec(release); err != nil {
+				return false, err
+			}
 		}
 	}
-	return tx.Commit()
+	return false, tx.Commit()
 }
 
 const (
 	savepoint  = `SAVEPOINT one`
 	rollbackTo = `ROLLBACK TO one`
+	release    = `RELEASE one`
 )

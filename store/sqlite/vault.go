@@ -21,7 +21,7 @@ type Vault struct {
 // Vault gives it. A Store needs one.
 func (s *Store) Vault(ctx context.Context) (*Vault, error) {
 	v := &Vault{store: s, commits: newCommitter(s.write)}
-	if err := v.commits.prepare(ctx, savepoint, rollbackTo, insertCustomer, updateCustomer, deleteCustomer,
+	if err := v.commits.prepare(ctx, savepoint, rollbackTo, release, insertCustomer, updateCustomer, deleteCustomer,
 		insertKey, updateKey, deleteKey, insertMark, deleteMark, bindSubject, unbindSubject, deleteTokens, deleteTokenValues, rewrapKey,
 		insertToken, insertTokenValue, deleteToken, deleteTokenValue, insertTokenPage, setMeta, newMeta); err != nil {
 		return nil, fmt.Errorf("open vault's store: %w", err)
