@@ -21,13 +21,14 @@ import (
 // state is the folder that a node keeps:
 //
 //	ledger/            the log, which may be copied and shown to auditors
-//	subjects.db        which identifier has which pseudonym; not where a store is shared
+//	subjects.db        which identifier has which pseudonym, and the vault's rows; not where a store is shared
 //	past/              the ledgers before this one, restored and closed
 //	admin.sock         where commands reach the server, while one runs
 //	index.db           who saw whom, made from the ledger; may be deleted
 //	keys/ledger.key    signs checkpoints; keyring.go says what stands in it
 //	keys/subjects.key  keys the subject directory's hashes
 //	keys/names.key     keys the pseudonyms of staff names
+//	keys/vault.keys    the vault's key-encryption keys, sealed by a passphrase; if there is a vault
 //
 // It is made once, by createState, and opened by openState, which never makes
 // it: a folder that has vanished is a loss to be looked into, not a fresh start.

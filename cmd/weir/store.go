@@ -15,6 +15,7 @@ import (
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/internal/directory"
 	"github.com/getweir/weir/store/postgres"
+	"github.com/getweir/weir/store/sqlite"
 )
 
 // storeConfig says where nodes keep what they share. Without it a node keeps all
@@ -165,6 +166,9 @@ func (c *storeInitCommand) moveSubjects(s *streams, cfg *config, pc postgres.Con
 			from.Close()
 		}
 	}()
+	if err := holdsNoVault(s.ctx, from); err != nil {
+		return err
+	}
 	to, err := postgres.Open(s.ctx, pc)
 	if err != nil {
 		return err
@@ -208,6 +212,20 @@ func (c *storeInitCommand) moveSubjects(s *streams, cfg *config, pc postgres.Con
 		fmt.Fprintf(s.out, "%d identifiers had another pseudonym there, which stays: on this node's ledger they go by two names, and count as two customers until the windows have passed.\n", other)
 	}
 	return nil
+}
+
+// holdsNoVault refuses to leave customers' records behind in a file that is put
+// aside.
+func holdsNoVault(ctx context.Context, from *sqlite.Store) error {
+	v, err := from.Vault(ctx)
+	if err != nil {
+		return err
+	}
+	there, err := v.Exists(ctx)
+	if err == nil && there {
+		err = errors.New("this node's own store holds a vault, which is not moved to a shared one: nothing was moved, and weir.yaml has to go on without store: until its customers are deleted there")
+	}
+	return err
 }
 
 type storeCheckCommand struct {

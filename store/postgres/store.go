@@ -1,5 +1,5 @@
 // Package postgres keeps what nodes share in one PostgreSQL database: the subject
-// directory, and a copy of each node's ledger that acknowledges every group of
+// directory, the vault's rows, and a copy of each node's ledger that acknowledges every group of
 // entries before anything is released on their account.
 //
 // All of it is in the schema weir. A pool of connections serves the subject

@@ -1,19 +1,19 @@
 // Package sqlite keeps Weir's state in SQLite files: the subject directory,
-// which links identifiers to pseudonyms, and, in a file of its own that can be
-// made again, the index of the ledger.
+// which links identifiers to pseudonyms, with the vault's rows beside it, and, in
+// a file of its own that can be made again, the index of the ledger.
 //
-// The files are in WAL mode, and every commit of the subject directory is synced
-// (synchronous=FULL). One connection writes; others read beside it, in this
+// The files are in WAL mode, and every commit of directory and vault is synced
+// (synchronous=FULL); changes of the vault that come at once share one. One connection writes; others read beside it, in this
 // process and in others. Migrations are steps of SQL whose count stands in
 // user_version.
 //
-// It guarantees that what the subject directory has returned as stored survives a
-// crash of the process and of the machine, and that what was erased from it is
+// It guarantees that what directory and vault have returned as stored survives a
+// crash of the process and of the machine, and that what was erased from them is
 // overwritten in the file and gone from the write-ahead log when the method
 // returns. The index is whole after a crash, and may be shorter.
 //
-// It does not encrypt the file, does not hold identifiers (only keyed hashes of
-// them), and does not reach copies of the file that somebody has made.
+// It does not encrypt anything (the vault has, before it comes here), does not hold
+// identifiers (only keyed hashes of them), and does not reach copies of the file that somebody has made.
 package sqlite
 
 import (

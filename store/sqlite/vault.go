@@ -55,6 +55,12 @@ func (v *Vault) Meta(ctx context.Context, name string) (value []byte, err error)
 	return value, wrapError("read vault", err)
 }
 
+// Exists tells whether the file holds customers' keys.
+func (v *Vault) Exists(ctx context.Context) (there bool, err error) {
+	err = v.store.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM vault_keys)`).Scan(&there)
+	return there, wrapError("read vault", err)
+}
+
 // SetMeta is that of vault.Store.
 func (v *Vault) SetMeta(ctx context.Context, name string, was, value []byte) (done bool, err error) {
 	err = v.commits.write(ctx, func(run runner) error {
