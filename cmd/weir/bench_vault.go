@@ -31,7 +31,7 @@ type benchVaultCommand struct {
 }
 
 func (benchVaultCommand) Help() string {
-	return `create: customers of 12 fields, three of them identifiers, each durable before its client makes the next. read: whole customers, drawn at random, each reading durable on a ledger before it is opened. tokenise/100: values a second, in batches of 100 for different customers, each batch durable. rotate: customers' keys wrapped anew a second; rotate/reencrypt: customers encrypted anew a second. search/p99: of exact search among --customers. memory: the most that the process has held.
+	return `create: customers of 12 values, three of them identifiers, each durable before its client makes the next. read: whole customers, drawn at random, each reading durable on a ledger before it is opened. tokenise/100: values a second, in batches of 100 for different customers, each batch durable. rotate: customers' keys wrapped anew a second; rotate/reencrypt: customers encrypted anew a second. search/p99: of exact search among --customers. memory: the most that the process has held.
 
 All of it through package vault, with a key file; HTTP is not in it. An error ends the measurement.
 

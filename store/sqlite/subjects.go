@@ -37,7 +37,21 @@ type querier interface {
 }
 
 func (t *table) Find(ctx context.Context, wanted []directory.Mac, found map[directory.Mac]weir.Subject) error {
+	if len(wanted) <= fewWanted {
+		return find(ctx, prepared{(*Store)(t)}, wanted, found)
+	}
 	return find(ctx, t.read, wanted, found)
+}
+
+// fewWanted bounds the questions whose statements are kept prepared: those about
+// what one record or one customer has.
+const fewWanted = 8
+
+// prepared asks by statements that are prepared once.
+type prepared struct{ store *Store }
+
+func (p prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return p.store.ask(ctx, query, args...)
 }
 
 // find fills in those of macs that have a row.
