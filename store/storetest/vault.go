@@ -32,6 +32,7 @@ func Vault(t *testing.T, open func(t *testing.T, store string) VaultStore) {
 	t.Run("tokens", func(t *testing.T) { vaultTokens(t, open) })
 	t.Run("one e-mail, one customer", func(t *testing.T) { oneCustomer(t, open) })
 	t.Run("subjects", func(t *testing.T) { vaultSubjects(t, open) })
+	t.Run("two open at once", func(t *testing.T) { twoVaults(t, open) })
 	t.Run("at once", func(t *testing.T) { vaultAtOnce(t, open) })
 }
 
@@ -555,6 +556,77 @@ func vaultSubjects(t *testing.T, open func(t *testing.T, store string) VaultStor
 		t.Error(err)
 	}
 	if err := f.Delete(ctx, h.Subject, 0); !errors.Is(err, vault.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+// twoVaults opens one store twice, as two nodes do.
+func twoVaults(t *testing.T, open func(t *testing.T, store string) VaultStore) {
+	dir := t.TempDir()
+	one, two := open(t, dir), open(t, dir)
+	defer one.Close()
+	defer two.Close()
+	path := filepath.Join(t.TempDir(), "vault.keys")
+	passphrase := []byte("correct horse battery")
+	keys, err := vault.CreateKeyFile(path, passphrase, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := NewVault(t, one, func(c *vault.Config) { c.Keys = keys })
+	c := a.Config
+	c.Store, c.Directory = two.Store, two.Directory
+	if c.Keys, err = vault.OpenKeyFile(path, passphrase); err != nil {
+		t.Fatal(err)
+	}
+	other, err := vault.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &VaultFixture{other, a.Ledger, c}
+	h, _, err := a.Create(t.Context(), vault.New{Values: vault.Values{"email": Plains("jo@example.com")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := b.Search(t.Context(), address("jo@example.com")); err != nil || len(found) != 1 || found[0] != h.Subject {
+		t.Fatal(found, err)
+	}
+	if _, err := b.Update(t.Context(), h.Subject, 1, vault.Changes{Set: vault.Values{"name": Plains("Jo Example")}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Update(t.Context(), h.Subject, 1, vault.Changes{Set: vault.Values{"name": Plains("Jo Other")}}); !errors.Is(err, vault.ErrVersion) {
+		t.Error(err)
+	}
+	// Keys that the one has rotated the other finds.
+	if _, err := keys.Add(); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := a.Rotate(t.Context(), vault.Rotation{Reencrypt: true}); err != nil || done.Done != 1 {
+		t.Fatal(done, err)
+	}
+	rec, err := b.Read(t, h.Subject)
+	if err != nil || rec.Values["name"][0].Reveal() != "Jo Example" {
+		t.Fatal(err)
+	}
+	if _, _, err := b.Create(t.Context(), vault.New{Values: vault.Values{"email": Plains("bo@example.com")}}); err != nil {
+		t.Fatal(err)
+	}
+	if counts, newest, err := a.Keys(t.Context()); err != nil || counts[newest] != 2 || newest != 2 {
+		t.Error("the other goes on with the old key", counts, newest, err)
+	}
+	tokens, err := a.Tokenise(t.Context(), vault.Tokenising{Class: "contact.email", Scope: "s"}, []vault.Owned{{Who: h.Subject, Value: weir.NewPlain("jo@example.com")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.Detokenise(t.Context(), b.Permit(t, []weir.Subject{h.Subject}, "contact.email"), FixtureExchange, "s", tokens); err != nil || got[0].Reveal() != "jo@example.com" {
+		t.Error(err)
+	}
+	if err := b.Delete(t.Context(), h.Subject, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Read(t, h.Subject); !errors.Is(err, vault.ErrNotFound) {
+		t.Error("the one still reads what the other has deleted:", err)
+	}
+	if _, err := a.Detokenise(t.Context(), a.Permit(t, []weir.Subject{h.Subject}, "contact.email"), FixtureExchange, "s", tokens); !errors.Is(err, vault.ErrToken) {
 		t.Error(err)
 	}
 }
