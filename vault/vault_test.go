@@ -446,3 +446,24 @@ func TestFIPS(t *testing.T) {
 }
 
 var deadline = 30 * time.Second
+
+// TestKeysDoNotPrint: neither a vault nor a key file gives away what it holds.
+func TestKeysDoNotPrint(t *testing.T) {
+	f := newVault(t, nil)
+	create(t, f, jo(1))
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
+		if got := fmt.Sprintf(verb, f.Vault); got != "[vault]" {
+			t.Errorf("%s: %.40s", verb, got)
+		}
+		if got := fmt.Sprintf(verb, f.Config.Keys); got != "[key file]" {
+			t.Errorf("%s: %.40s", verb, got)
+		}
+		rec, err := f.Read(t, create(t, f, jo(len(verb)*1000+int(verb[1]))).Subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf(verb, rec); strings.Contains(got, "Jo Example") || strings.Contains(got, "4a6f20457861") {
+			t.Errorf("%s: a record prints its values", verb)
+		}
+	}
+}
