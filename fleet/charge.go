@@ -25,6 +25,7 @@ type line struct {
 	span     time.Duration // how long it lasts from then on; 0: there is none
 	want     int64         // how many more are wanted
 	sealing  bool          // nothing more is taken under it
+	barred   bool          // it was for another budget: until it has ended there is no other
 
 	pending []weir.Subject // taken, and not in the store
 	last    moment         // of its last charge
@@ -164,12 +165,15 @@ func (f *Fleet) parts(accounts []weir.Account, segments [][]meter.Demand, now mo
 	}
 	for i := range parts {
 		p := &parts[i]
-		p.split(segments, now)
 		l := p.line
 		if l.limits != p.Limits {
-			l.drop() // what was leased under another budget is not for this one
+			// What was leased under another budget is not for this one, and who counts may
+			// be more than this one allows: the store knows.
+			l.drop()
+			l.young, l.old = nil, nil
 		}
 		l.limits, l.last = p.Limits, now
+		p.split(segments, now)
 		switch least, bounded := smallest(p.Limits); {
 		case !bounded:
 			p.manner = unbounded
@@ -257,7 +261,7 @@ func (f *Fleet) line(a Account) *line {
 // drop gives up what is left of the lease. What was taken under it is still told.
 func (l *line) drop() {
 	if l.span > 0 {
-		l.sealing = true
+		l.sealing, l.barred = true, true
 	}
 }
 

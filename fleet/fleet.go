@@ -45,6 +45,9 @@ type Config struct {
 	// Now is the clock that nobody sets, Wall the one that goes on while the machine
 	// sleeps. Default: the monotonic and the wall clock's reading of time.Now.
 	Now, Wall func() time.Time
+	// Time is the time that entries have here, and that the guard's holds end by.
+	// Default: Wall.
+	Time func() time.Time
 }
 
 // Fleet is one node among those of its deployment. Its methods may be called from any
@@ -100,6 +103,9 @@ func New(c Config) (*Fleet, error) {
 	if c.Wall == nil {
 		now := c.Now
 		c.Wall = func() time.Time { return now().Round(0) }
+	}
+	if c.Time == nil {
+		c.Time = c.Wall
 	}
 	return &Fleet{c: c, lines: map[Account]*line{}, poke: make(chan struct{}, 1), act: make(chan struct{}, 1)}, nil
 }
@@ -244,16 +250,23 @@ func (f *Fleet) Run(ctx context.Context, holds func() []policy.Hold) error {
 	wg.Go(func() { f.keepInTouch(ctx, holds) })
 	wg.Go(func() { f.keepSettling(ctx) })
 	wg.Go(func() { f.keepSweeping(ctx) })
-	err := f.c.Ledger.Follow(ctx, f.follow.next(), func(index int64, e *ledger.Entry) error {
-		f.hearOwn(index, e)
-		return nil
-	})
+	err := f.Follow(ctx)
 	gone := ctx.Err() != nil
 	cancel()
 	wg.Wait()
 	if gone {
 		return nil
 	}
+	return err
+}
+
+// Follow reads the node's own ledger, for what the others have to hear of, until ctx
+// ends. Run does so.
+func (f *Fleet) Follow(ctx context.Context) error {
+	err := f.c.Ledger.Follow(ctx, f.follow.next(), func(index int64, e *ledger.Entry) error {
+		f.hearOwn(index, e)
+		return nil
+	})
 	return fmt.Errorf("follow ledger: %w", err)
 }
 

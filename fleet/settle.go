@@ -79,6 +79,12 @@ func (f *Fleet) gather(counted int64) (s Settlement, of []*line, whole bool) {
 				want = 0 // enough is left
 			}
 		}
+		// To ask for more would go on with what is left of the one before.
+		if l.barred && l.span == 0 {
+			if l.barred = now.ticks.Sub(l.leased.ticks) < f.c.Lease+f.c.Lease/20+2*jump; l.barred {
+				want = 0
+			}
+		}
 		if len(l.pending) == 0 && want == 0 && !seal {
 			continue
 		}

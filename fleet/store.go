@@ -32,8 +32,9 @@ type Store interface {
 	// Sync tells that a node is alive and what it has, and gives what is new to it.
 	Sync(ctx context.Context, b Beat) (News, error)
 	// Publish keeps acts in the order given, each numbered behind all others that are
-	// there, and notes that the log's acts are published up to upto. Of two holds on
-	// one party the longer one stays.
+	// there, and notes that the log's acts are published up to upto, an index of its
+	// entries. Acts of entries that were published already are passed over: others may
+	// have decided since. Of two holds on one party the longer one stays.
 	Publish(ctx context.Context, log string, upto int64, acts []Act) error
 	// Charge charges the longest prefix of segments that every account can afford, in
 	// one step. Whoever counts in a window costs nothing more there, unless more count
@@ -195,6 +196,7 @@ type Node struct {
 // An Act is a change that every node carries out, such as a hold.
 type Act struct {
 	Key   string // what it is about; of several with one key the last counts
+	Index int64  // of its entry in the ledger of the node that publishes it
 	Seq   int64  // set by the store
 	Until Stamp  // when it ends by itself; 0: it does not
 	Lifts bool   // it ends what stood under Key

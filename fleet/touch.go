@@ -18,9 +18,17 @@ type followed struct {
 	at    int64          // the next entry to read
 	acts  int64          // from this one on acts are to be published
 	count int64          // the store was told that what comes before is counted
-	own   []Act          // read, and not published
+	own   []own          // read, and not published
 	upto  int64          // where they have been read up to
 	skip  map[int64]bool // entries that are copies of others' acts
+}
+
+// own is an act of this node's own: when it was heard of, and how much longer it lasts
+// from then on, by the clock that it was written by; 0: it does not end by itself.
+type own struct {
+	Act
+	heard moment
+	lasts time.Duration
 }
 
 func (w *followed) from(at, acts int64) {
@@ -62,9 +70,6 @@ func actOf(e *ledger.Entry) (a Act, ok bool) {
 	default:
 		return a, false
 	}
-	if !e.Until.IsZero() {
-		a.Until = Stamp(e.Until.UnixMicro())
-	}
 	return a, true
 }
 
@@ -79,27 +84,51 @@ func (f *Fleet) hearOwn(index int64, e *ledger.Entry) {
 	case w.skip[index]:
 		delete(w.skip, index)
 	default:
-		w.own = append(w.own, a)
+		o := own{Act: a, heard: f.now()}
+		o.Index = index
+		if !e.Until.IsZero() {
+			o.lasts = max(e.Until.Sub(e.Time), 1)
+		}
+		w.own = append(w.own, o)
 		defer wake(f.act)
 	}
 	w.upto = max(w.upto, w.at)
 	w.mu.Unlock()
 }
 
-// publish gives the store the acts that stand on the node's own ledger.
+// publish gives the store the acts that stand on the node's own ledger. When they end is
+// told by the store's clock, at the latest that it may stand at: no node's is another's.
 func (f *Fleet) publish(ctx context.Context) error {
 	w := &f.follow
 	w.mu.Lock()
-	own, upto := w.own, w.upto
+	all, upto := w.own, w.upto
 	w.mu.Unlock()
-	if len(own) == 0 {
+	if len(all) == 0 {
 		return nil
 	}
-	if err := f.c.Store.Publish(ctx, f.c.Log, upto, own); err != nil {
+	now := f.now()
+	f.mu.Lock()
+	_, latest := f.clock.bounds(now)
+	f.mu.Unlock()
+	if latest == 0 && slices.ContainsFunc(all, func(o own) bool { return o.lasts > 0 }) {
+		return nil // its time is not known yet
+	}
+	acts := make([]Act, 0, len(all))
+	for _, o := range all {
+		if o.lasts > 0 {
+			left := o.lasts - now.since(o.heard)
+			if left <= 0 {
+				continue
+			}
+			o.Until = latest.Add(left)
+		}
+		acts = append(acts, o.Act)
+	}
+	if err := f.c.Store.Publish(ctx, f.c.Log, upto, acts); err != nil {
 		return err
 	}
 	w.mu.Lock()
-	w.own = w.own[len(own):]
+	w.own = w.own[len(all):]
 	w.mu.Unlock()
 	return nil
 }
@@ -125,6 +154,9 @@ func (f *Fleet) Touch(ctx context.Context, holds func() []policy.Hold) {
 	}
 	if err == nil {
 		err = f.sync(within, holds)
+	}
+	if err == nil {
+		err = f.publish(within) // what waited for the store's clock
 	}
 	if err != nil && ctx.Err() == nil {
 		f.out(err)
@@ -234,17 +266,21 @@ func (f *Fleet) obey(ctx context.Context, acts []Act, now Stamp, holds func() []
 	var entries []*ledger.Entry
 	for _, a := range acts {
 		h, is := held[a.Entry.Party]
+		e := *a.Entry
+		e.Salt, e.Time, e.Until = [16]byte{}, time.Time{}, time.Time{}
+		if a.Until != 0 {
+			// As long as by the store's clock, by this node's.
+			e.Time = f.c.Time()
+			e.Until = e.Time.Add(a.Until.Sub(now))
+		}
+		mine := e.Node == f.c.Node && h.Until.Sub(e.Until).Abs() < time.Minute // what the clocks may differ by
 		switch {
 		case a.Entry.Kind == ledger.Request && (a.Entry.Node == f.c.Node || a.Until != 0 && a.Until <= now):
 		case a.Entry.Kind == ledger.Request:
-			e := *a.Entry
-			e.Salt, e.Time = [16]byte{}, time.Time{}
 			entries = append(entries, &e)
 		case a.Lifts && !is, !a.Lifts && a.Until != 0 && a.Until <= now:
-		case !a.Lifts && is && (h.Until.IsZero() || !a.Entry.Until.IsZero() && !h.Until.Before(a.Entry.Until)):
+		case !a.Lifts && is && (h.Until.IsZero() || mine || !e.Until.IsZero() && !h.Until.Before(e.Until)):
 		default:
-			e := *a.Entry
-			e.Salt, e.Time = [16]byte{}, time.Time{}
 			entries = append(entries, &e)
 		}
 	}
@@ -264,7 +300,7 @@ func (f *Fleet) obey(ctx context.Context, acts []Act, now Stamp, holds func() []
 	}
 	// One that was followed before its place was known counts for a decision of this
 	// node's own, if it was this node's once: taking it back changes nothing.
-	w.own = slices.DeleteFunc(w.own, func(a Act) bool {
+	w.own = slices.DeleteFunc(w.own, func(a own) bool {
 		return slices.ContainsFunc(entries, func(e *ledger.Entry) bool { return e.Salt == a.Entry.Salt && e.Salt != [16]byte{} })
 	})
 	w.mu.Unlock()

@@ -119,9 +119,6 @@ type Guard struct {
 	watched observed     // what would have been done
 	quiet   quiet        // what is told once a second instead of each time
 	pool    sync.Pool    // *scratch
-
-	coverage coverage     // what the traffic has held
-	withheld atomic.Int64 // segments
 }
 
 // rules are a policy and who finds what it judges, which has the policy's own
@@ -163,6 +160,10 @@ func New(c Config) (*Guard, error) {
 
 // now gives the guard's time.
 func (g *Guard) now() time.Time { return g.base.Add(g.clock().Sub(g.began)) }
+
+// Now gives the guard's time, which its entries have and by which holds end. It is not
+// always the machine's: it does not go back when that is set back.
+func (g *Guard) Now() time.Time { return g.now() }
 
 // counted gives a time of the guard's as the meter counts it.
 func (g *Guard) counted(t time.Time) time.Time { return t.Add(-g.lag) }
@@ -233,8 +234,6 @@ func (g *Guard) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		second, while, hour := time.NewTicker(time.Second), time.NewTicker(keepPause), time.NewTicker(time.Hour)
-		news := time.NewTicker(coverPause)
-		defer news.Stop()
 		defer second.Stop()
 		defer while.Stop()
 		defer hour.Stop()
@@ -243,10 +242,7 @@ func (g *Guard) Run(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
 				g.flush(context.WithoutCancel(ctx))
-				g.cover(context.WithoutCancel(ctx), true)
 				return
-			case <-news.C:
-				g.cover(ctx, false)
 			case <-second.C:
 				g.flush(ctx)
 				kept = kept || g.keep()
@@ -255,7 +251,6 @@ func (g *Guard) Run(ctx context.Context) error {
 			case <-hour.C:
 				g.meter.Sweep(g.counted(g.now()))
 				g.left.Sweep(g.counted(g.now()))
-				g.cover(ctx, true)
 			}
 		}
 	})

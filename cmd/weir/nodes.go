@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/getweir/weir/fleet"
 	"github.com/getweir/weir/guard"
@@ -16,6 +17,7 @@ func (s *server) newFleet(mode guard.Mode) (*fleet.Fleet, error) {
 	return fleet.New(fleet.Config{
 		Store: s.state.shared, Ledger: s.state.whole(), Log: s.state.origin, Node: s.cfg.Node,
 		Policy:  func() string { return s.guard.Policy().Version() },
+		Time:    func() time.Time { return s.guard.Now() },
 		Refresh: s.cfg.Store.Refresh, Logger: s.log,
 	})
 }

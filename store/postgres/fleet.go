@@ -174,15 +174,22 @@ func (s *Store) Publish(ctx context.Context, log string, upto int64, acts []flee
 			if err := tx.QueryRow(ctx, `SELECT seq FROM weir.fleet FOR UPDATE`).Scan(&seq); err != nil {
 				return err
 			}
-			tag, err := tx.Exec(ctx, `UPDATE weir.nodes SET acts = greatest(acts, $2) WHERE log = $1`, log, upto)
+			var before int64
+			err := tx.QueryRow(ctx, `SELECT acts FROM weir.nodes WHERE log = $1 FOR UPDATE`, log).Scan(&before)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return errNode
+			}
 			if err != nil {
 				return err
 			}
-			if tag.RowsAffected() == 0 {
-				return errNode
+			if _, err := tx.Exec(ctx, `UPDATE weir.nodes SET acts = $2 WHERE log = $1`, log, max(before, upto)); err != nil {
+				return err
 			}
 			for i := range acts {
 				a := &acts[i]
+				if a.Index < before {
+					continue
+				}
 				entry, err := json.Marshal(a.Entry)
 				if err != nil {
 					return err

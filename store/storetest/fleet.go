@@ -256,6 +256,9 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 		}
 		publish := func(upto int64, acts ...fleet.Act) {
 			t.Helper()
+			for i := range acts {
+				acts[i].Index = upto - int64(len(acts)-i)
+			}
 			if err := d.Store.Publish(ctx, here, upto, acts); err != nil {
 				t.Fatal(err)
 			}
@@ -279,20 +282,21 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 			t.Fatalf("%+v", n.Acts)
 		}
 		seen := n.Acts[1].Seq
-		publish(6, act("role:x", 1<<50, false), act("role:y", 1<<50, false)) // shorter
+		publish(7, act("role:x", 1<<50, false), act("role:y", 1<<50, false)) // shorter
 		if n := news(seen); len(n.Acts) != 0 {
 			t.Errorf("shorter holds came: %+v", n.Acts)
 		}
-		publish(7, act("role:y", 0, false), act("role:x", 0, true))
+		publish(9, act("role:y", 0, false), act("role:x", 0, true))
 		if n := news(seen); len(n.Acts) != 2 || n.Acts[0].Until != 0 || !n.Acts[1].Lifts {
 			t.Errorf("%+v", n.Acts)
 		}
-		publish(8, act("role:x", 1<<50, false))
+		publish(10, act("role:x", 1<<50, false))
+		publish(9, act("role:y", 0, false), act("role:x", 0, true)) // again: the answer was lost
 		if n := news(seen); len(n.Acts) != 2 || n.Acts[1].Lifts || n.Acts[1].Until != 1<<50 {
 			t.Errorf("%+v", n.Acts)
 		}
 		j, err := d.Store.Join(ctx, here, "node-1")
-		if err != nil || j.Acts != 8 {
+		if err != nil || j.Acts != 10 {
 			t.Errorf("%+v, %v", j, err)
 		}
 		if err := d.Store.Publish(ctx, "weir.example/nobody", 1, nil); err == nil {

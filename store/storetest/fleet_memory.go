@@ -262,8 +262,12 @@ func (l *Link) Publish(ctx context.Context, log string, upto int64, acts []fleet
 		if n == nil {
 			return errUnknownNode
 		}
+		before := n.Acts
 		n.Acts = max(n.Acts, upto)
 		for _, a := range acts {
+			if a.Index < before {
+				continue
+			}
 			old, stands := s.Acts[a.Key]
 			if stands && !a.Lifts && !old.Lifts && (old.Until == 0 || a.Until != 0 && old.Until >= a.Until) {
 				continue
