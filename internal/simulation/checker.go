@@ -45,6 +45,7 @@ type Account struct {
 // A Client is one exchange as it is seen from outside.
 type Client struct {
 	Exchange string
+	Node     string // which node answers
 	// Accounts are everybody who is charged, with what each may take by the rules that
 	// were in force when the exchange was admitted.
 	Accounts []Account
@@ -66,9 +67,13 @@ type Taking struct {
 
 // A Checker counts who was received. Its methods may be called from any goroutine.
 type Checker struct {
+	// Again is for how long whoever was received may be received again whatever a limit
+	// is by then: nodes that share what they count do not ask about everybody each time.
+	Again time.Duration
+
 	mu      sync.Mutex
 	last    map[line]map[Person]time.Time // when each was last received
-	held    map[string]time.Time          // until when; zero: until it is lifted
+	held    map[held]during               // what is on hold, and when
 	takings []Taking
 	wrong   []string
 }
@@ -78,9 +83,15 @@ type line struct {
 	lane  Lane
 }
 
+// held is a party on a node.
+type held struct{ party, node string }
+
+// during is from a time until another; a zero until: for good.
+type during struct{ from, until time.Time }
+
 // NewChecker gives a Checker that has seen nothing.
 func NewChecker() *Checker {
-	return &Checker{last: map[line]map[Person]time.Time{}, held: map[string]time.Time{}}
+	return &Checker{last: map[line]map[Person]time.Time{}, held: map[held]during{}}
 }
 
 // mostWrong is how many violations are kept.
@@ -132,8 +143,9 @@ func (c *Checker) Receive(at time.Time, client *Client, b []byte) {
 	}
 	if len(people) > 0 {
 		for _, a := range client.Accounts {
-			if until, ok := c.held[a.Party]; ok && (until.IsZero() || at.Before(until)) {
-				c.fail("law 3: exchange %s at %v: %s is on hold until %v and received %d customers", client.Exchange, at, a.Party, until, len(people))
+			h, ok := c.held[held{a.Party, client.Node}]
+			if ok && !at.Before(h.from) && (h.until.IsZero() || at.Before(h.until)) {
+				c.fail("law 3: exchange %s at %v: %s is on hold from %v until %v and received %d customers through %s", client.Exchange, at, a.Party, h.from, h.until, len(people), client.Node)
 			}
 		}
 	}
@@ -159,8 +171,14 @@ func (c *Checker) count(at time.Time, client *Client, lane Lane, people []Person
 			last = map[Person]time.Time{}
 			c.last[k] = last
 		}
+		again := c.Again > 0
 		for _, p := range people {
+			before, ever := last[p]
+			again = again && ever && at.Sub(before) <= c.Again
 			last[p] = at
+		}
+		if again {
+			continue
 		}
 		var n [len(windows)]int
 		for _, t := range last {
@@ -179,25 +197,30 @@ func (c *Checker) count(at time.Time, client *Client, lane Lane, people []Person
 	}
 }
 
-// Hold says that nothing may reach a party until a time; zero: until it is lifted. Of
-// two holds the longer counts.
-func (c *Checker) Hold(party string, now, until time.Time) {
+// Hold says that nothing may reach a party through a node from a time until another;
+// zero: until it is lifted. Of two holds the longer counts.
+func (c *Checker) Hold(party, node string, from, until time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	before, held := c.held[party]
-	if held && !before.IsZero() && !now.Before(before) {
-		held = false
-	}
-	if !held || until.IsZero() || !before.IsZero() && until.After(before) {
-		c.held[party] = until
+	k := held{party, node}
+	h, ok := c.held[k]
+	switch {
+	case !ok, !h.until.IsZero() && !from.Before(h.until):
+		c.held[k] = during{from, until}
+	case until.IsZero() || !h.until.IsZero() && until.After(h.until):
+		c.held[k] = during{h.from, until}
 	}
 }
 
-// Lift ends the hold on a party.
+// Lift ends the hold on a party through every node.
 func (c *Checker) Lift(party string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.held, party)
+	for k := range c.held {
+		if k.party == party {
+			delete(c.held, k)
+		}
+	}
 }
 
 // Fail adds what somebody else found to be wrong.

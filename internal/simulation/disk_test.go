@@ -2,6 +2,7 @@ package simulation_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"sync"
@@ -50,6 +51,8 @@ const (
 // it, and after an error nothing is taken any more.
 type journal struct {
 	disk  *disk
+	node  string
+	away  func() bool      // the store that keeps a copy does not answer
 	clock func() time.Time // the machine's
 	truth func() time.Time // nobody's
 	rng   *rand.Rand
@@ -61,10 +64,10 @@ type journal struct {
 
 	mu      sync.Mutex
 	stopped bool
-	cause   time.Time                        // of the newest entry that watch may act on
-	wrote   time.Time                        // when that was written, by true time
-	follow  func(int64, *ledger.Entry) error // set while somebody follows
-	ready   chan struct{}                    // closed when follow is set
+	cause   time.Time                          // of the newest entry that watch may act on
+	wrote   time.Time                          // when that was written, by true time
+	follow  []func(int64, *ledger.Entry) error // whoever follows
+	ready   chan struct{}                      // has something for each that has begun to
 }
 
 var errGone = errors.New("the ledger has stopped")
@@ -76,10 +79,16 @@ func (j *journal) write(entries []*ledger.Entry) error {
 		if c.Time.IsZero() {
 			c.Time = now
 		}
+		if c.Node == "" {
+			c.Node = j.node
+		}
 		if c.Time.Before(j.disk.last) {
 			c.Time = j.disk.last
 		}
-		e.Time = c.Time
+		for i := range 2 {
+			binary.BigEndian.PutUint64(c.Salt[8*i:], j.rng.Uint64())
+		}
+		e.Time, e.Salt = c.Time, c.Salt
 		if c.Kind == ledger.Release || c.Kind == ledger.Denied {
 			j.cause, j.wrote = c.Time, j.truth()
 		}
@@ -101,8 +110,8 @@ func (j *journal) sync() {
 	from := int64(len(j.disk.entries))
 	j.disk.entries = append(j.disk.entries, j.disk.waiting...)
 	j.disk.waiting = nil
-	if j.follow != nil {
-		_ = j.disk.each(from, j.follow)
+	for _, fn := range j.follow {
+		_ = j.disk.each(from, fn)
 	}
 }
 
@@ -114,6 +123,9 @@ func (j *journal) Append(_ context.Context, entries ...*ledger.Entry) (r ledger.
 	}
 	what := j.next
 	j.next = none
+	if j.away() && what != diesBefore && what != diesAfter {
+		what = [...]trouble{lost, kept}[j.rng.IntN(2)] // its patience ends
+	}
 	switch what {
 	case lost, diesBefore:
 		// Of what was sent before, some may have come through.
@@ -168,9 +180,9 @@ func (j *journal) Replay(from int64, fn func(int64, *ledger.Entry) error) error 
 func (j *journal) Follow(ctx context.Context, from int64, fn func(int64, *ledger.Entry) error) error {
 	j.mu.Lock()
 	err := j.disk.each(from, fn)
-	j.follow = fn
+	j.follow = append(j.follow, fn)
 	j.mu.Unlock()
-	close(j.ready)
+	j.ready <- struct{}{}
 	if err == nil {
 		<-ctx.Done()
 		err = ctx.Err()

@@ -3,8 +3,9 @@
 // Its tests let many principals with shared issuers, networks and act chains, rotated
 // credentials and customers with records of their own loose on guards, and let
 // everything go wrong around them that can: crashes, failing and stalling disks, clocks
-// that are set forward and back, machines that boot anew, holds and lifts, policies that
-// change in the middle of an answer. A seed gives the whole run: whatever fails prints
+// that are set forward and back, machines that boot anew, nodes that are cut off from the store
+// that they share, holds, lifts and approvals, policies that change in the middle of an
+// answer. A seed gives the whole run: whatever fails prints
 // it, and replays with it.
 //
 // The judge stands outside. A Checker sees only the bytes that clients received, finds

@@ -45,8 +45,15 @@ func (w *world) scrape(n *node) {
 	p := w.cast[w.rng.IntN(len(w.cast))]
 	w.did["scrape"]++
 	from := w.rng.IntN(Ghosts)
-	for i := range 12 {
+	for i := range 12 + 8*(w.scale-1) {
 		who := Person((from + i) % Ghosts)
+		if n.fleet != nil && w.scale > 1 {
+			n = w.nodes[w.rng.IntN(len(w.nodes))]
+			if n.dead || n.down {
+				return
+			}
+			n.touch()
+		}
 		x := w.admit(n, p, "/c/"+who.ID(), weir.JSON, record(w.rng, who))
 		if x == nil {
 			continue
@@ -157,7 +164,7 @@ func (w *world) admit(n *node, p *principal, path string, syntax weir.Syntax, bo
 	asked := *p
 	r := n.rules.roles[p.role]
 	client := &Client{
-		Exchange: x.ID.String(), Accounts: n.rules.accounts(p), Hidden: r.hidden(), Customer: p.kind == "customer", Self: p.self,
+		Exchange: x.ID.String(), Node: n.name, Accounts: n.rules.accounts(p), Hidden: r.hidden(), Customer: p.kind == "customer", Self: p.self,
 	}
 	pass, denial := n.guard.Admit(context.Background(), x)
 	if denial != nil {
@@ -219,7 +226,10 @@ func (x *exchange) goOn() bool {
 		// Whatever comes now, or is too much, tells. The request was charged when it came,
 		// and others may have come since under another policy.
 		client := *x.client
-		client.Accounts = wider(client.Accounts, x.node.rules.accounts(x.who))
+		for _, n := range w.nodes {
+			client.Accounts = wider(client.Accounts, n.rules.accounts(x.who))
+		}
+		client.Accounts = x.now(client.Accounts)
 		w.checker.Probe(w.now, &client, x.probed)
 		x.probed = nobody
 	}
@@ -238,7 +248,9 @@ func (x *exchange) goOn() bool {
 		x.next = len(x.pieces)
 	}
 	w.note("%s: %s receives %s", x.node.name, x.client.Exchange, got)
-	w.checker.Receive(w.now, x.client, got)
+	client := *x.client
+	client.Accounts = x.now(client.Accounts)
+	w.checker.Receive(w.now, &client, got)
 	return release.Stop == nil
 }
 

@@ -57,6 +57,9 @@ func some(r *rand.Rand, factor int) (b budgets) {
 	return b
 }
 
+// bounded is some, by another name where that is taken.
+func bounded(r *rand.Rand, factor int) budgets { return some(r, factor) }
+
 // A role, as a policy has it.
 type role struct {
 	own            bool
@@ -86,14 +89,19 @@ type rules struct {
 
 var roleNames = []string{"support", "analyst", "customer", "anonymous"}
 
-// draw makes rules up.
-func draw(r *rand.Rand) *rules {
+// draw makes rules up, with budgets of a few customers times a scale.
+func draw(r *rand.Rand, scale int) *rules {
+	others, all := scale, 5*scale
+	if scale > 1 && r.IntN(2) == 0 {
+		others, all = 6*scale, 4*scale // all together may take less than most could alone
+	}
+	some := func(r *rand.Rand, factor int) budgets { return some(r, others*factor) }
 	words := [...]string{"clear", "mask", "mask", "block"}
 	c := &rules{
 		roles:      map[string]*role{},
 		issuers:    map[string]*budgets{},
 		networks:   map[string]*budgets{},
-		deployment: some(r, 5),
+		deployment: bounded(r, all),
 	}
 	for _, name := range roleNames {
 		c.roles[name] = &role{

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/getweir/weir/ledger"
 )
 
 var (
@@ -77,6 +79,14 @@ func TestLaw3Simulation(t *testing.T) {
 					t.Errorf("seed %d:\n%s\nTo see all that happened:\n  go test ./internal/simulation -run '^%s$' -v -seed %d", w.seed, strings.Join(wrong, "\n"), t.Name(), w.seed)
 				}
 				if *oneSeed >= 0 {
+					for _, n := range w.nodes {
+						_ = n.disk.each(0, func(i int64, e *ledger.Entry) error {
+							if e.Kind == ledger.Hold || e.Kind == ledger.Lift {
+								w.note("%s: entry %d by %s at %v: %v %s until %v", n.name, i, e.Node, e.Time, e.Kind, e.Party, e.Until)
+							}
+							return nil
+						})
+					}
 					t.Log(strings.Join(w.trace, "\n"))
 				}
 				mu.Unlock()
@@ -91,7 +101,7 @@ func TestLaw3Simulation(t *testing.T) {
 	slices.Sort(lines)
 	t.Logf("%d seeds from %d:\n%s", n, from, strings.Join(lines, "\n"))
 	if n >= 40 {
-		for _, what := range []string{"released", "withheld", "denied: budget", "denied: hold", "denied: not-own", "stopped: budget", "reload", "hold", "lift",
+		for _, what := range []string{"released", "withheld", "denied: budget", "denied: hold", "denied: not-own", "stopped: budget", "reload", "hold", "lift", "approval", "denied: store", "cut off", "answers lost",
 			"restart", "process died", "boot", "clock step", "rotation", "scrape", "trouble 1", "trouble 2", "trouble 3", "trouble 4", "trouble 5"} {
 			if did[what] == 0 {
 				t.Errorf("%q has never happened: this simulation has lost some of its subject", what)
@@ -105,6 +115,7 @@ var sabotages = []struct {
 	sabotage
 	name, finds string
 }{
+	{alone, "nodes count apart", "law 3"},
 	{forgets, "a restart does not read the ledger", "law 3"},
 	{earlyReceipt, "the ledger says that something is durable before it is", "law "},
 	{beforeRelease, "the door does not wait for the guard", "law "},

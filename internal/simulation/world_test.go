@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/fleet"
 	"github.com/getweir/weir/guard"
 	"github.com/getweir/weir/ledger"
+	"github.com/getweir/weir/store/storetest"
 
 	. "github.com/getweir/weir/internal/simulation"
 )
@@ -22,6 +24,7 @@ type sabotage uint8
 
 const (
 	nothing         sabotage = iota
+	alone                    // nodes do not share what they count
 	forgets                  // a restart does not read the ledger
 	earlyReceipt             // the ledger says durable before it is
 	beforeRelease            // the door does not wait for Release
@@ -34,8 +37,15 @@ const (
 	ledgerByClock            // the ledger's own times follow the machine's clock when it is set
 )
 
-// A world is people, principals and a node, and true time, which no machine knows.
+// A world is people, principals and nodes, the store that several nodes share, and true
+// time, which no machine knows.
 type world struct {
+	shared  *storetest.Fleet // nil: one node, alone
+	skew    time.Duration    // of the shared store's clock
+	said    []said           // by one node, and not heard of by the others
+	allowed []allowed
+	scale   int // of budgets
+
 	seed     uint64
 	rng      *rand.Rand
 	now      time.Time
@@ -60,6 +70,12 @@ type node struct {
 	boot   string
 	booted time.Time // by true time
 
+	link  *storetest.Link // to the shared store; nil: there is none
+	cut   bool            // it is cut
+	lossy bool            // some answers are lost
+	down  bool            // no process runs: it could not join the others
+	fleet *fleet.Fleet
+
 	rules   *rules // in force here
 	guard   *guard.Guard
 	journal *journal
@@ -76,14 +92,32 @@ func newWorld(seed uint64, s sabotage) *world {
 		now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), checker: NewChecker(), people: &directory{merge: s == twoAsOne}, did: map[string]int{},
 	}
 	w.cast = cast(w.rng)
+	w.scale = 1
+	nodes := 1
+	if seed%2 == 1 {
+		nodes = 3
+		w.checker.Again = fleet.Grace
+		if seed%4 == 3 { // so that shares of budgets are leased
+			w.scale = 8
+		}
+		w.skew = time.Duration(w.rng.Int64N(int64(time.Hour))) - 30*time.Minute
+		w.shared = storetest.NewFleet(func() time.Time { return w.now.Add(w.skew) })
+	}
 	w.rules = w.draw()
-	w.nodes = []*node{{world: w, name: "node-1", disk: &disk{}, boot: "boot-0", booted: w.now.Add(-time.Hour), rules: w.rules}}
+	for i := range nodes {
+		n := &node{world: w, name: fmt.Sprintf("node-%d", i+1), disk: &disk{}, boot: fmt.Sprintf("boot-%d", -i), booted: w.now.Add(-time.Hour), rules: w.rules}
+		if w.shared != nil {
+			n.link = w.shared.Link()
+			w.shared.HasLog(n.log())
+		}
+		w.nodes = append(w.nodes, n)
+	}
 	return w
 }
 
 // draw makes rules up that compile.
 func (w *world) draw() *rules {
-	r := draw(w.rng)
+	r := draw(w.rng, w.scale)
 	asBelieved := *r
 	if w.sabotage == wideBudgets {
 		r.roles["support"].take[inClear][0] += 3
@@ -124,7 +158,7 @@ func (n *node) start() {
 		ledgerClock = func() time.Time { return w.now.Add(n.offset) }
 	}
 	n.journal = &journal{
-		disk: n.disk, rng: w.rng, ready: make(chan struct{}),
+		disk: n.disk, node: n.name, rng: w.rng, ready: make(chan struct{}, 2), away: func() bool { return n.cut },
 		clock: ledgerClock,
 		truth: func() time.Time { return w.now },
 		stall: func(d time.Duration) { w.now = w.now.Add(d); w.note("%s: the disk takes %v", n.name, d) },
@@ -138,8 +172,21 @@ func (n *node) start() {
 	}
 	n.rules = w.rules
 	var err error
+	var shared guard.Shared
+	if w.shared != nil && w.sabotage != alone {
+		n.fleet, err = fleet.New(fleet.Config{
+			Store: n.link, Ledger: n.journal, Log: n.log(), Node: n.name, Leased: leased,
+			Now: func() time.Time { return n.booted.Add(w.now.Sub(n.booted)) }, Wall: func() time.Time { return w.now.Add(n.offset) },
+			Time: func() time.Time { return n.guard.Now() },
+		})
+		if err != nil {
+			w.checker.Fail("%s: %v", n.name, err)
+			return
+		}
+		shared = n.fleet
+	}
 	n.guard, err = guard.New(guard.Config{
-		Policy: n.rules.policy, Inspect: n.rules.finder, Ledger: log, Subjects: w.people,
+		Shared: shared, Policy: n.rules.policy, Inspect: n.rules.finder, Ledger: log, Subjects: w.people,
 		Now:    clock,
 		Uptime: n.uptime,
 	})
@@ -151,14 +198,66 @@ func (n *node) start() {
 		n.dead = true
 		return
 	}
+	if n.down = n.fleet != nil && n.fleet.Join(context.Background()) != nil; n.down {
+		w.note("%s: does not join the others", n.name)
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.end = cancel
 	g := n.guard
 	n.ended.Go(func() { _ = g.Run(ctx) })
 	<-n.journal.ready
+	if f := n.fleet; f != nil {
+		n.ended.Go(func() { _ = f.Follow(ctx) })
+		<-n.journal.ready
+		n.touch()
+	}
 	if w.rng.IntN(2) == 0 {
 		_ = g.Begin(ctx, "") // else it is recorded with the first thing that it writes
 	}
+}
+
+// leased is the smallest budget of which nodes lease shares here: of less they get none.
+const leased = 32
+
+// log is the name of the node's ledger.
+func (n *node) log() string { return "weir.example/" + n.name }
+
+// touch is what a node does several times a second.
+func (n *node) touch() {
+	if n.fleet == nil || n.dead || n.down {
+		return
+	}
+	w := n.world
+	n.fleet.Settle(context.Background())
+	n.fleet.Touch(context.Background(), n.guard.Holds)
+	if n.cut {
+		return
+	}
+	w.said = slices.DeleteFunc(w.said, func(s said) bool {
+		switch {
+		case s.by != n:
+			return false
+		case s.lifts:
+			w.checker.Lift(s.party) // also what another node has said since
+		case n.lossy:
+		default:
+			for _, other := range w.nodes {
+				if other != n {
+					w.checker.Hold(s.party, other.name, w.now.Add(time.Second), s.until)
+				}
+			}
+		}
+		return !n.lossy
+	})
+}
+
+// said is a hold or its end as one node has it.
+type said struct {
+	by    *node
+	party string
+	until time.Time
+	lifts bool
 }
 
 // uptime is what the machine says of how long it has been up.
@@ -178,6 +277,9 @@ func (n *node) stop(orderly bool) {
 		}
 		return x.node == n
 	})
+	if n.down {
+		return
+	}
 	if !orderly {
 		n.journal.stop(false)
 	}
@@ -189,6 +291,10 @@ func (n *node) stop(orderly bool) {
 // reap buries a process that died by itself, or whose ledger stopped, and starts
 // another.
 func (n *node) reap() {
+	if n.down {
+		n.start()
+		return
+	}
 	n.journal.mu.Lock()
 	stopped := n.journal.stopped
 	n.journal.mu.Unlock()
@@ -235,6 +341,9 @@ func (n *node) step() {
 func (w *world) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 	for _, n := range w.nodes {
+		if n.guard != nil && !n.dead && w.rng.IntN(8) > 0 {
+			n.touch()
+		}
 		if n.journal != nil && w.rng.IntN(2) == 0 {
 			n.journal.mu.Lock()
 			if !n.journal.stopped && !n.journal.early {
@@ -269,6 +378,10 @@ func (w *world) run(steps int) []string {
 // happen lets one thing happen.
 func (w *world) happen() {
 	n := w.nodes[w.rng.IntN(len(w.nodes))]
+	if n.down {
+		w.partition(n)
+		return
+	}
 	switch k := w.rng.IntN(100); {
 	case k < 40:
 		w.ask(n)
@@ -301,11 +414,15 @@ func (w *world) happen() {
 		n.step()
 		n.journal.next = none
 		_ = n.journal.Send(context.Background(), &ledger.Entry{Kind: ledger.Staff, Text: "somebody has signed in"})
-	case k < 93:
+	case k < 92:
 		w.hold(n)
+	case k < 93:
+		w.approve(n)
 	case k < 95:
-		w.reload(n)
-	case k < 97:
+		w.reload()
+	case k < 95+2*len(w.nodes)/3 && n.link != nil:
+		w.partition(n)
+	case k < 98:
 		p := w.cast[w.rng.IntN(len(w.cast))]
 		if p.kind == "staff" || p.kind == "service" {
 			p.rotated++
@@ -314,6 +431,33 @@ func (w *world) happen() {
 		}
 	default:
 		w.scrape(n)
+	}
+}
+
+// partition takes a node's way to the store away, or its answers, or gives them back.
+func (w *world) partition(n *node) {
+	switch w.rng.IntN(6) {
+	case 0, 1:
+		n.cut = true
+		n.link.Cut(true)
+		w.did["cut off"]++
+		w.note("%s: cut off", n.name)
+	case 2:
+		op := []string{"Charge", "Settle", "Sync", "Publish"}[w.rng.IntN(4)]
+		n.link.Fail(nil, func(o string) error {
+			if o == op {
+				return errGone
+			}
+			return nil
+		})
+		n.lossy = true
+		w.did["answers lost"]++
+		w.note("%s: answers to %s are lost", n.name, op)
+	default:
+		n.cut, n.lossy = false, false
+		n.link.Cut(false)
+		n.link.Fail(nil, nil)
+		w.note("%s: in touch again", n.name)
 	}
 }
 
@@ -354,6 +498,10 @@ func (w *world) hold(n *node) {
 	}
 	n.journal.next = none
 	if _, err := n.journal.Append(context.Background(), e); err != nil {
+		if e.Kind == ledger.Lift { // it may be on the ledger all the same
+			w.checker.Lift(party)
+			w.said = append(w.said, said{n, party, until, true})
+		}
 		return
 	}
 	w.did[e.Kind.String()]++
@@ -361,8 +509,74 @@ func (w *world) hold(n *node) {
 	if e.Kind == ledger.Lift {
 		w.checker.Lift(party)
 	} else {
-		w.checker.Hold(party, w.now, until)
+		w.checker.Hold(party, n.name, w.now, until)
 	}
+	if w.shared != nil {
+		w.said = append(w.said, said{n, party, until, e.Kind == ledger.Lift})
+	}
+}
+
+// allowed is what somebody may take beyond the ordinary through one node.
+type allowed struct {
+	node  *node
+	who   string
+	role  string
+	lanes []Lane
+	until time.Time // by true time
+	boot  string    // of the node, when it began
+}
+
+// approve lets somebody take more for a while.
+func (w *world) approve(n *node) {
+	p := w.cast[w.rng.IntN(len(w.cast))]
+	if p.kind != "staff" && p.kind != "service" || n.dead {
+		return
+	}
+	a := allowed{node: n, who: p.name, role: p.role, lanes: []Lane{Clear, Masked, Probed}, boot: n.boot}
+	lasts := time.Duration(w.rng.Int64N(int64(3 * time.Hour)))
+	a.until = w.now.Add(lasts)
+	e := &ledger.Entry{Kind: ledger.Request, Rule: ledger.RequestApproved, Party: "principal:" + p.name, Role: p.role, Time: n.guard.Now(),
+		Asked: &ledger.Asked{Lanes: weir.Lanes(0).With(weir.Clear).With(weir.Masked).With(weir.Probed), Customers: 1 + w.rng.IntN(4)}}
+	w.ids++
+	binary.BigEndian.PutUint64(e.Asked.ID[:], w.ids)
+	e.Until = e.Time.Add(lasts)
+	n.journal.next = none
+	if _, err := n.journal.Append(context.Background(), e); err != nil {
+		return
+	}
+	w.allowed = append(w.allowed, a)
+	w.did["approval"]++
+	w.note("%s: %s may take more until %v (true time)", n.name, p.name, a.until)
+}
+
+// now gives what an exchange's parties may take now: where more was approved, somebody's
+// credential and name up to the ceiling of 30 days, and never more.
+func (x *exchange) now(accounts []Account) []Account {
+	var more [len(Limits{})]bool
+	w := x.world
+	for _, a := range w.allowed {
+		// Where the machine has booted since, only its clock tells when that ends, and it
+		// may stand behind.
+		if (a.node == x.node || w.shared != nil) && a.who == x.who.name && a.role == x.who.role && (w.now.Before(a.until) || x.node.boot != a.boot) {
+			for _, lane := range a.lanes {
+				more[lane] = true
+			}
+		}
+	}
+	all := slices.Clone(accounts)
+	for i := range all {
+		if !strings.HasPrefix(all[i].Party, "credential:") && !strings.HasPrefix(all[i].Party, "principal:") {
+			continue
+		}
+		l := *all[i].Limits
+		for lane, ceiling := range more {
+			if ceiling {
+				l[lane] = Limit{l[lane][2], l[lane][2], l[lane][2]}
+			}
+		}
+		all[i].Limits = &l
+	}
+	return all
 }
 
 // inLedger names a party as the ledger does, which knows customers by pseudonyms.
@@ -373,16 +587,22 @@ func (w *world) inLedger(p *principal, party string) string {
 	return party
 }
 
-// reload puts another policy in force.
-func (w *world) reload(n *node) {
-	next := w.draw()
-	if err := n.guard.SetPolicy(context.Background(), next.policy, next.finder); err != nil {
-		w.note("%s: the policy is not reloaded: %v", n.name, err)
-		return
+// reload puts another policy in force, on every node. One that cannot record it has a
+// ledger that has stopped, and comes back with it.
+func (w *world) reload() {
+	w.rules = w.draw()
+	for _, n := range w.nodes {
+		if n.down {
+			continue
+		}
+		if err := n.guard.SetPolicy(context.Background(), w.rules.policy, w.rules.finder); err != nil {
+			w.note("%s: the policy is not reloaded: %v", n.name, err)
+			continue
+		}
+		n.rules = w.rules
+		w.note("%s: the policy is reloaded", n.name)
 	}
-	w.rules, n.rules = next, next
 	w.did["reload"]++
-	w.note("%s: the policy is reloaded", n.name)
 }
 
 // lawOne holds the surviving ledgers against what was received: each customer of each
@@ -428,7 +648,7 @@ func (w *world) lawOne() {
 type deaf struct{ *journal }
 
 func (d deaf) Follow(ctx context.Context, _ int64, _ func(int64, *ledger.Entry) error) error {
-	close(d.ready)
+	d.ready <- struct{}{}
 	<-ctx.Done()
 	return ctx.Err()
 }
