@@ -53,8 +53,14 @@ func (b *bounds) add(x *fleet.Bound) {
 }
 
 // All who change an account hold its row, which they lock in the order of the ids so
-// that nobody waits in a circle.
-const lockAccounts = `SELECT id FROM weir.accounts WHERE id = ANY ($1) ORDER BY id FOR UPDATE`
+// that nobody waits in a circle. How many there were to lock is noted for the rest of
+// the transaction: an account that somebody makes right after is not held, though the
+// next statement sees it.
+const lockAccounts = `SELECT set_config('weir.locked', count(*)::text, true)
+	FROM (SELECT id FROM weir.accounts WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE) held`
+
+// allLocked fails (22012, division by zero) unless all accounts are held.
+const allLocked = `SELECT 1 / CASE WHEN current_setting('weir.locked', true) = cardinality($1::bigint[])::text THEN 1 ELSE 0 END`
 
 const makeAccounts = `INSERT INTO weir.accounts (id, party, lane)
 	SELECT * FROM unnest($1::bigint[], $2::text[], $3::smallint[]) AS a(id, party, lane) ORDER BY id ON CONFLICT DO NOTHING`
@@ -72,8 +78,8 @@ const clockWithin = `clk AS MATERIALIZED (
 		SELECT c, CASE WHEN $2::bigint > 0 THEN least(c, $2::bigint) ELSE c END AS free, greatest(c, $1::bigint) AS stamp
 		FROM (SELECT ` + clock + ` AS c) now)`
 
-// standing gives, as b, how each account and window stands: edge is where the window
-// begins, n how many count in it, leased how many more are leased. $3 are the
+// standing gives, as b, how each account and window stands, if all are held: edge is
+// where the window begins, n how many count in it, leased how many more are leased. $3 are the
 // accounts; $4 to $7 the places, windows, spans and limits.
 const standing = `a AS (SELECT id, place FROM unnest($3::bigint[]) WITH ORDINALITY u(id, place)),
 	b AS MATERIALIZED (
@@ -82,10 +88,11 @@ const standing = `a AS (SELECT id, place FROM unnest($3::bigint[]) WITH ORDINALI
 			(SELECT coalesce(sum(x.granted - x.used), 0)::bigint FROM weir.leases x
 				WHERE x.account = a.id AND CASE WHEN x.sealed THEN x.ends ELSE x.ends + l.span END > clk.free) AS leased
 		FROM clk CROSS JOIN unnest($4::int[], $5::int[], $6::bigint[], $7::bigint[]) l(place, win, span, lim)
-		JOIN a USING (place) JOIN weir.counts k ON k.account = a.id AND k.span = l.span)`
+		JOIN a USING (place) JOIN weir.counts k ON k.account = a.id AND k.span = l.span
+		WHERE current_setting('weir.locked', true) = cardinality($3::bigint[])::text)`
 
-// charge adds the demands of the longest prefix of segments that fits. Whoever holds
-// the accounts' rows carries it out. Where a count is missing nothing is charged.
+// charge adds the demands of the longest prefix of segments that fits. Where an account
+// is not held, or a count is missing, nothing is charged.
 const charge = `WITH ` + clockWithin + `, ` + standing + `,
 	d AS MATERIALIZED (
 		SELECT q.seg, a.place, a.id, q.subject, t.at

@@ -70,6 +70,7 @@ func (s *Store) Settle(ctx context.Context, c *fleet.Settlement) (done fleet.Set
 		if len(c.Lines) > 0 {
 			all.Queue(makeAccounts, b.ids, b.parties, b.lanes)
 			all.Queue(lockAccounts, b.ids)
+			all.Queue(allLocked, b.ids)
 			all.Queue(makeCounts, b.ids, windowSpans())
 		}
 		these := []any{int64(c.Earliest), int64(c.Latest), b.ids, b.places, b.windows, b.spans, b.limits}

@@ -148,8 +148,8 @@ func (t *table) ask(ctx context.Context, do func(ctx context.Context) error) (er
 }
 
 // passes reports whether an error may be gone the next time: the server has undone
-// a statement for the sake of another (class 40), ends or begins (57P01 to
-// 57P03), or was not there to say anything.
+// a statement for the sake of another (class 40, and 22012 by allLocked), ends or begins
+// (57P01 to 57P03), or was not there to say anything.
 func passes(err error) bool {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
@@ -160,7 +160,7 @@ func passes(err error) bool {
 		}
 		return true
 	}
-	return strings.HasPrefix(pg.Code, "40") || strings.HasPrefix(pg.Code, "57P0")
+	return strings.HasPrefix(pg.Code, "40") || pg.Code == "22012" || strings.HasPrefix(pg.Code, "57P0")
 }
 
 func (t *table) Find(ctx context.Context, wanted []directory.Mac, found map[directory.Mac]weir.Subject) error {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,6 +166,32 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 		u, err := d.Store.Usage(ctx, []fleet.Account{fleetBound("a", 1).Account, fleetBound("nobody", 1).Account})
 		if err != nil || u[0].Taken[weir.Hour] != 20 || u[0].Taken[weir.Month] != 20 || u[1].Taken[weir.Hour] != 0 {
 			t.Errorf("usage %+v, %v", u, err)
+		}
+	})
+
+	// Whoever comes while another makes the account must not charge beside it.
+	t.Run("first charges at once", func(t *testing.T) {
+		d := open(t)
+		for round := range 40 {
+			b := []fleet.Bound{fleetBound(fmt.Sprint("new", round), 5), fleetBound("all", 10000)}
+			var got atomic.Int64
+			var wg sync.WaitGroup
+			for g := range 8 {
+				wg.Go(func() {
+					for k := range 2 {
+						done, err := d.Store.Charge(ctx, fleetCharge(b, 100*round+2*g+k))
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						got.Add(int64(done.Fit))
+					}
+				})
+			}
+			wg.Wait()
+			if got.Load() != 5 {
+				t.Fatalf("%d customers under a budget of 5", got.Load())
+			}
 		}
 	})
 
