@@ -27,6 +27,7 @@ func (p *Pass) enter(ctx context.Context, refused *weir.Denial) (*Pass, *weir.De
 		return nil, denial
 	}
 	p.guard.known.saw(p)
+	p.cover()
 	return p, nil
 }
 

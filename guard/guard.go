@@ -119,6 +119,9 @@ type Guard struct {
 	watched observed     // what would have been done
 	quiet   quiet        // what is told once a second instead of each time
 	pool    sync.Pool    // *scratch
+
+	coverage coverage     // what the traffic has held
+	withheld atomic.Int64 // segments
 }
 
 // rules are a policy and who finds what it judges, which has the policy's own
@@ -234,6 +237,8 @@ func (g *Guard) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		second, while, hour := time.NewTicker(time.Second), time.NewTicker(keepPause), time.NewTicker(time.Hour)
+		news := time.NewTicker(coverPause)
+		defer news.Stop()
 		defer second.Stop()
 		defer while.Stop()
 		defer hour.Stop()
@@ -242,7 +247,10 @@ func (g *Guard) Run(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
 				g.flush(context.WithoutCancel(ctx))
+				g.cover(context.WithoutCancel(ctx), true)
 				return
+			case <-news.C:
+				g.cover(ctx, false)
 			case <-second.C:
 				g.flush(ctx)
 				kept = kept || g.keep()
@@ -251,6 +259,7 @@ func (g *Guard) Run(ctx context.Context) error {
 			case <-hour.C:
 				g.meter.Sweep(g.counted(g.now()))
 				g.left.Sweep(g.counted(g.now()))
+				g.cover(ctx, true)
 			}
 		}
 	})

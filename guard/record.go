@@ -63,6 +63,7 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 	p.scratch.taken = taken
 	p.read += bytes
 	if len(taken) == 0 && len(counts) == 0 && len(p.probed) == 0 && len(beyond) == 0 {
+		p.sighted(pieces, nil)
 		return nil
 	}
 	var entries []*ledger.Entry
@@ -94,6 +95,7 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 		entries = append(entries, p.beyondEntries(beyond)...)
 	}
 	if len(entries) == 0 {
+		p.sighted(pieces, nil)
 		return nil
 	}
 	if err := p.guard.append(ctx, entries...); err != nil {
@@ -103,6 +105,7 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 		return &weir.Denial{Reason: weir.ReasonRecord, Message: "The exchange ended before its release was recorded."}
 	}
 	p.recorded = true
+	p.sighted(pieces, counts)
 	return nil
 }
 
@@ -290,6 +293,7 @@ func (p *Pass) Close(ctx context.Context, o Outcome) {
 	}
 	p.closed = true
 	g := p.guard
+	p.covered.closed(p)
 	ctx = context.WithoutCancel(ctx) // the client may have gone; its outcome is still to be told
 	defer func() {
 		g.recycle(p.scratch)

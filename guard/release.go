@@ -17,7 +17,8 @@ type Pass struct {
 	guard    *Guard
 	exchange weir.Exchange
 	plan     *policy.Plan
-	rules    *rules // in force when it was admitted
+	rules    *rules   // in force when it was admitted
+	covered  *covered // where what it held is counted
 	began    time.Time
 
 	own         weir.Subject      // the principal's own, for a customer
