@@ -24,8 +24,8 @@ var order = []string{
 	"", // package weir, the words
 	"consent identity inspect ledger mask meter policy vendor",
 	"fleet",
-	"approval export guard index learn vault watch",
-	"incident replay rights",
+	"approval coverage export guard index learn vault watch",
+	"exposure incident replay rights",
 	"assure",
 	"door/* console",
 	"store/*",

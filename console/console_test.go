@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/exposure"
 )
 
 // visitor is a client with a cookie jar that follows no redirect.
@@ -326,7 +327,7 @@ func TestHostileNames(t *testing.T) {
 	const evil = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>`
 	w := newWorld()
 	w.populate()
-	w.exposure.Policy, w.exposure.Node, w.exposure.Unbounded = evil, evil, []string{evil}
+	w.exposure.Policy, w.exposure.Node, w.exposure.Unbounded = evil, evil, []exposure.Open{{Text: evil, Do: evil, Position: evil}}
 	w.exposure.Mode = evil
 	w.exposure.Rows = append(w.exposure.Rows, Row{Party: weir.Party{Kind: weir.ByCredential, Name: evil}, Who: evil, Role: evil, CouldHour: weir.Unbounded})
 	w.holds = []Hold{{Party: weir.Party{Kind: weir.ByPrincipal, Name: evil}, Reason: evil, Since: time.Now(), Until: time.Now()}}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/coverage"
+	"github.com/getweir/weir/exposure"
 	"github.com/getweir/weir/ledger"
 	"github.com/getweir/weir/watch"
 )
@@ -26,6 +28,7 @@ type world struct {
 	entries   []*ledger.Entry
 	grown     chan struct{} // closed and replaced at each append
 	exposure  Exposure
+	coverage  *coverage.Report
 	alerts    []watch.Alert
 	holds     []Hold
 	lifted    []string // "party: reason", in order
@@ -61,12 +64,12 @@ var cast = []struct {
 func (w *world) populate() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.exposure.Unbounded = []string{
-		"Role billing has no limit for 30 days in clear.",
-		"Who owns this host can read what passes through it.",
-		"Who holds the key-encryption key can open what is stored.",
-		"The database of the service behind Weir can be read past it.",
-		"The policy has one author: nobody else signs a change that widens it.",
+	w.exposure.Unbounded = []exposure.Open{
+		{Text: "Role billing has no limit for 30 days in clear."},
+		{Text: "Who owns this host can read what passes through it."},
+		{Text: "Who holds the key-encryption key can open what is stored."},
+		{Text: "The database of the service behind Weir can be read past it."},
+		{Text: "The policy has one author: nobody else signs a change that widens it."},
 	}
 	for _, p := range cast {
 		row := Row{Party: weir.Party{Kind: weir.ByCredential, Name: p.credential}, Who: p.name, Role: p.role, CouldHour: p.clear[0], CouldDay: p.clear[1]}
@@ -241,6 +244,12 @@ func (w *world) Exposure() Exposure {
 	x := w.exposure
 	x.Rows = slices.Clone(x.Rows)
 	return x
+}
+
+func (w *world) Coverage() *coverage.Report {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.coverage
 }
 
 func (w *world) Alerts() []watch.Alert {

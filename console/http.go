@@ -32,6 +32,9 @@ const (
 func (c *Console) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", c.servePage)
+	mux.Handle("GET /coverage", c.entered(func(w http.ResponseWriter, r *http.Request) {
+		c.serveTemplate(w, http.StatusOK, "coverage", c.source.Coverage())
+	}))
 	mux.HandleFunc("GET /enter", c.serveEnter)
 	mux.Handle("GET /assets/weir.css", asset("assets/weir.css", "text/css; charset=utf-8"))
 	mux.Handle("GET /assets/weir.js", asset("assets/weir.js", "text/javascript; charset=utf-8"))

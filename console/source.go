@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/coverage"
+	"github.com/getweir/weir/exposure"
 	"github.com/getweir/weir/ledger"
 	"github.com/getweir/weir/watch"
 )
@@ -15,6 +17,8 @@ import (
 type Source interface {
 	// Exposure is read a few times a second while somebody looks.
 	Exposure() Exposure
+	// Coverage says what the traffic held; nil: it is not known yet.
+	Coverage() *coverage.Report
 	// Alerts gives the recent alerts, newest first.
 	Alerts() []watch.Alert
 	// Holds gives the holds in force.
@@ -55,9 +59,9 @@ type Exposure struct {
 	Policy string // version of the policy in force
 	File   string // a sentence: why the policy's file is not what is in force; "": it is
 	Node   string // this node's name; "": there is only one
-	// Unbounded says, in sentences, what Weir does not bound: open budgets, who
-	// owns the host, who holds the keys, the database below the doors.
-	Unbounded []string
+	// Unbounded is what Weir does not bound, the worst first: open budgets, ways past
+	// it, who holds the keys, who owns the host.
+	Unbounded []exposure.Open
 	// Observing names the routes that are only observed, where Mode is Partly.
 	Observing []string
 	// Would is what would have been done since the start, where nothing is enforced.

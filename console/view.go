@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/exposure"
 	"github.com/getweir/weir/watch"
 )
 
@@ -171,7 +172,9 @@ func (x Exposure) honest() Exposure {
 	case Partly:
 		why = "Weir only observes these, so that every credential can take every customer there: " + strings.Join(x.Observing, ", ") + "."
 	}
-	x.Unbounded = append([]string{why}, x.Unbounded...)
+	if len(x.Unbounded) == 0 || x.Unbounded[0].Kind != exposure.NotEnforced {
+		x.Unbounded = append([]exposure.Open{{Kind: exposure.NotEnforced, Text: why}}, x.Unbounded...)
+	}
 	x.Rows = slices.Clone(x.Rows)
 	for i := range x.Rows {
 		x.Rows[i].CouldHour, x.Rows[i].CouldDay = weir.Unbounded, weir.Unbounded
@@ -456,9 +459,15 @@ func parsePages() (*template.Template, error) {
 			}
 			return ""
 		},
-		"bytes":     byteCount,
-		"short":     short,
-		"clock":     clock,
+		"bytes": byteCount,
+		"short": short,
+		"clock": clock,
+		"seen": func(t time.Time) string {
+			if t.IsZero() {
+				return "never"
+			}
+			return t.UTC().Format("2 Jan 2006 15:04")
+		},
 		"witnessed": witnessed,
 		"stamp":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"left":      left,

@@ -3,6 +3,7 @@ package ledger
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -13,6 +14,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -675,4 +677,25 @@ func (w *archiving) write(out io.Writer, p *piece, e *evidence) error {
 		return err
 	}
 	return z.Close()
+}
+
+// Archived gives how many entries, from the first on and without a gap, an archive
+// says that it holds. It reads names only, and proves nothing.
+func Archived(ctx context.Context, b Bucket) (int64, error) {
+	all, err := listManifests(ctx, b)
+	if err != nil {
+		return 0, fmt.Errorf("list archive: %w", err)
+	}
+	slices.SortFunc(all, func(a, b piece) int { return cmp.Compare(a.first, b.first) })
+	end := int64(0)
+	for i, p := range all {
+		if i == 0 {
+			end = p.first // what retention had dropped before there was an archive
+		}
+		if p.first > end {
+			break
+		}
+		end = max(end, p.end)
+	}
+	return end, nil
 }

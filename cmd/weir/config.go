@@ -38,6 +38,9 @@ type config struct {
 	// Console is where staff see what happens: a loopback address and port.
 	// Empty: no console.
 	Console string `yaml:"console"`
+	// Metrics is an address and a port at which figures are served in the format of
+	// Prometheus, at /metrics, to everybody who reaches it: counts only. Empty: none.
+	Metrics string `yaml:"metrics"`
 	// Node names this node in the ledger.
 	Node string `yaml:"node"`
 	// Identity says by which credentials principals are known.
@@ -174,6 +177,9 @@ func (c *config) check() error {
 	}
 	if _, _, err := net.SplitHostPort(c.Ledger.Listen); err != nil && c.Ledger.Listen != "" {
 		bad("ledger.listen: must be an address and a port, such as 127.0.0.1:8090")
+	}
+	if _, _, err := net.SplitHostPort(c.Metrics); err != nil && c.Metrics != "" {
+		bad("metrics: must be an address and a port, such as 127.0.0.1:9464")
 	}
 	if n := len(c.Ledger.Witnesses); c.Ledger.Threshold < 0 || c.Ledger.Threshold > n || c.Ledger.Every < 0 {
 		bad("ledger.threshold: from 1 to the number of witnesses, %d; ledger.every: a span such as 10s", n)

@@ -3,16 +3,19 @@ package main
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
+	"html/template"
 	"strings"
 	"time"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/coverage"
+	"github.com/getweir/weir/exposure"
 	"github.com/getweir/weir/guard"
 	"github.com/getweir/weir/inspect"
 	"github.com/getweir/weir/ledger"
-	"github.com/getweir/weir/policy"
 )
 
 type exposureCommand struct {
@@ -22,25 +25,31 @@ type exposureCommand struct {
 	Since   time.Duration `default:"720h" help:"What counts as habit. Default: 720h, which is 30 days." placeholder:"SPAN"`
 	All     bool          `help:"List every customer's credential, too, not only the one that could take most."`
 	Tighten bool          `help:"Print the tightest budgets that would have bothered nobody, to paste into the policy."`
+	HTML    string        `name:"html" type:"path" help:"Write a page for people to this file, which must not exist." placeholder:"FILE"`
 	JSON    bool          `name:"json" help:"Print as JSON."`
 }
 
 func (exposureCommand) Help() string {
 	return `How many customers could leave in clear if a credential were stolen now: in an hour, a day and 30 days, by the narrowest budget of all that would be charged. Beside it, what really was taken: the most in any hour, day and 30 days, and the 99th percentile of its busy hours. What nothing bounds stands first.
 
+Doors have no budgets of their own, and no door carries a vendor's out yet: beside what left there stands what the deployment may lose. A routine visit of weir doctor tells whether the service is reached past Weir.
+
 It reads the policy and the ledger; a server may be running.
 
 Examples:
   weir exposure
   weir exposure --policy draft.yaml
+  weir exposure --html exposure.html
   weir exposure --tighten`
 }
 
 // recorded is a ledger that only remembers.
 type recorded struct {
-	state  string
-	after  time.Time
-	habits *guard.Habits
+	state   string
+	after   time.Time
+	took    *exposure.Took
+	covered *coverage.Reader
+	mode    guard.Mode // that the server last began with
 }
 
 var errReadOnly = errors.New("the ledger is only read here")
@@ -59,35 +68,17 @@ func (r *recorded) Resolve(context.Context, []weir.Identifier) ([]weir.Subject, 
 func (r *recorded) Replay(_ int64, each func(int64, *ledger.Entry) error) error {
 	return readLedger(r.state, time.Time{}, func(index int64, e *ledger.Entry) error {
 		if !e.Time.Before(r.after) {
-			r.habits.Read(e)
+			r.took.Read(e)
+		}
+		r.covered.Read(e)
+		if e.Kind == ledger.Start {
+			r.mode = guard.Enforce
+			if e.Text == modeText(guard.Observe) {
+				r.mode = guard.Observe
+			}
 		}
 		return each(index, e)
 	})
-}
-
-// exposureRow is a line of the report.
-type exposureRow struct {
-	Party   string         `json:"party"`
-	Role    string         `json:"role,omitempty"`
-	Who     string         `json:"principal,omitempty"`
-	Own     bool           `json:"own"`
-	Hour    any            `json:"hour"` // numbers, or "unbounded"
-	Day     any            `json:"day"`
-	Month   any            `json:"month"`
-	Classes []string       `json:"classes"` // that it sees in clear
-	Peak    map[string]int `json:"peak"`
-	Usual   int            `json:"usual"`
-	Held    bool           `json:"held"`
-}
-
-type exposureReport struct {
-	Policy    string        `json:"policy"`
-	At        time.Time     `json:"at"`
-	Hour      any           `json:"hour"`
-	Day       any           `json:"day"`
-	Unbounded []string      `json:"unbounded"`
-	Rows      []exposureRow `json:"rows"`
-	Tightest  string        `json:"tightest"`
 }
 
 func (c *exposureCommand) Run(s *streams) error {
@@ -109,7 +100,8 @@ func (c *exposureCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	past := &recorded{state: cmp.Or(c.State, cfg.State), after: since(c.Since), habits: guard.NewHabits()}
+	state := cmp.Or(c.State, cfg.State)
+	past := &recorded{state: state, after: since(c.Since), took: exposure.NewTook(), covered: &coverage.Reader{After: since(c.Since)}}
 	g, err := guard.New(guard.Config{Policy: p, Inspect: finder, Ledger: past, Subjects: past})
 	if err != nil {
 		return err
@@ -117,24 +109,58 @@ func (c *exposureCommand) Run(s *streams) error {
 	if err := g.Restore(s.ctx); err != nil {
 		return err
 	}
-	x := g.Exposure()
-	habits := past.habits.All()
-	report := exposureReport{Policy: p.Version(), At: x.At, Hour: limitJSON(x.Hour), Day: limitJSON(x.Day), Unbounded: unboundedNow(cfg, p), Tightest: tightest(p, habits)}
-	if c.Tighten && !c.JSON {
+	facts := exposureFacts(cfg, state)
+	facts.Policy, facts.Mode, facts.Coverage = p, past.mode, past.covered.Report(p)
+	report := exposure.Of(facts, g.Exposure(), past.took, c.All)
+	if c.HTML != "" {
+		if err := writeExposurePage(c.HTML, report); err != nil {
+			return err
+		}
+		fmt.Fprintf(s.err, "Written: %s\n", c.HTML)
+	}
+	switch {
+	case c.JSON:
+		return printJSON(s, report)
+	case c.Tighten:
 		_, err := fmt.Fprint(s.out, report.Tightest)
 		return err
+	case c.HTML != "":
+		return nil
 	}
-	report.Rows = c.rows(p, x, habits)
-	if c.JSON {
-		return printJSON(s, report)
+	return printExposure(s, report)
+}
+
+// exposureFacts gives what configuration and state folder say of the exposure.
+func exposureFacts(cfg *config, state string) exposure.Facts {
+	f := exposure.Facts{Upstream: cfg.Upstream, Witnesses: len(cfg.Ledger.Witnesses), Now: time.Now()}
+	if r := lastDoctor(state); r != nil {
+		f.Doctor = r.At
+		for _, k := range r.troubles(checkUpstream) {
+			f.Past = append(f.Past, exposure.Trouble{Text: k.Text, Do: k.Do})
+		}
+		for _, k := range append(r.troubles(checkKeys), r.troubles(checkState)...) {
+			f.Loose = append(f.Loose, exposure.Trouble{Text: k.Text, Do: k.Do})
+		}
 	}
-	fmt.Fprintf(s.out, "If one credential were stolen now: %s customers in clear in an hour, %s in a day.\n\nNot bounded:\n", limitWords(x.Hour), limitWords(x.Day))
-	for _, u := range report.Unbounded {
-		fmt.Fprintln(s.out, "  - "+u)
+	return f
+}
+
+func printExposure(s *streams, r *exposure.Report) error {
+	fmt.Fprintf(s.out, "If one credential were stolen now: %s customers in clear in an hour, %s in a day, %s in 30 days.\nAll together: %s, %s, %s.\n\nNot bounded:\n",
+		r.Hour, r.Day, r.Month, r.Total[weir.Hour], r.Total[weir.Day], r.Total[weir.Month])
+	for _, o := range r.Unbounded {
+		where := ""
+		if o.Position != "" {
+			where = ", " + o.Position
+		}
+		fmt.Fprintf(s.out, "  - %s%s\n", o.Text, where)
+		if o.Do != "" {
+			fmt.Fprintf(s.out, "      -> %s\n", o.Do)
+		}
 	}
 	fmt.Fprintln(s.out)
-	err = table(s, "PARTY\tROLE\tHOUR\tDAY\t30 DAYS\tTOOK (HOUR, DAY, 30 DAYS)\tUSUAL HOUR\tIN CLEAR", func(row func(...any)) {
-		for _, r := range report.Rows {
+	err := table(s, "PARTY\tROLE\tHOUR\tDAY\t30 DAYS\tTOOK (HOUR, DAY, 30 DAYS)\tUSUAL HOUR\tIN CLEAR", func(row func(...any)) {
+		for _, r := range r.Rows {
 			party := r.Party
 			if r.Held {
 				party += " (held)"
@@ -146,129 +172,23 @@ func (c *exposureCommand) Run(s *streams) error {
 	return err
 }
 
-func limitJSON(n int) any {
-	if n == weir.Unbounded {
-		return "unbounded"
-	}
-	return n
-}
+//go:embed exposure.html
+var exposurePage string
 
-func limitWords(n int) string { return fmt.Sprint(limitJSON(n)) }
-
-// rows gives the report's lines: of customers, whose credentials open one record
-// each, only the one that could take most.
-func (c *exposureCommand) rows(p *policy.Policy, x guard.Exposure, habits []guard.Habit) (all []exposureRow) {
-	took := map[weir.Party]*guard.Habit{}
-	for i := range habits {
-		took[habits[i].Party] = &habits[i]
-	}
-	sees := map[string][]string{}
-	for _, g := range p.Grants() {
-		if g.Action == weir.Allow {
-			sees[g.Role] = include(sees[g.Role], string(g.Class))
-		}
-	}
-	customers := map[string]bool{}
-	for _, r := range x.Rows {
-		if r.Own && r.Party.Kind <= weir.ByActor && !c.All {
-			if key := r.Party.Kind.String() + r.Role; customers[key] {
-				continue
-			} else {
-				customers[key] = true
-			}
-		}
-		row := exposureRow{Party: r.Party.String(), Role: r.Role, Who: r.Who, Own: r.Own, Hour: limitJSON(r.CouldHour), Day: limitJSON(r.CouldDay), Month: limitJSON(r.CouldMonth),
-			Classes: sees[r.Role], Held: r.Held, Peak: map[string]int{}}
-		if row.Classes == nil {
-			row.Classes = []string{}
-		}
-		lane := weir.Clear
-		if r.Own {
-			lane = weir.Own
-		}
-		if h := took[r.Party]; h != nil {
-			row.Usual = h.Usual[lane]
-			for w, n := range h.Peak[lane] {
-				row.Peak[weir.Window(w).String()] = n
-			}
-		}
-		all = append(all, row)
-	}
-	return all
-}
-
-// unboundedNow lists what no budget bounds, in sentences.
-func unboundedNow(cfg *config, p *policy.Policy) (all []string) {
-	for _, o := range p.Unbounded() {
-		all = append(all, fmt.Sprintf("%s may take any number of customers in the lane %s (%s), %s", o.Whose, o.Lane, strings.Join(o.Windows, ", "), o.Position))
-	}
-	for _, r := range p.Routes() {
-		if len(r.Opaque) > 0 {
-			all = append(all, fmt.Sprintf("%s pass unread on %s, %s", strings.Join(r.Opaque, ", "), r.Text, r.Position))
-		}
-	}
-	if !p.UndeclaredBlocked() {
-		all = append(all, "routes that the policy does not name: there a count is of the customers whom detectors recognise, so it reads at least")
-	}
-	if p.Approvals() < 2 {
-		all = append(all, "whoever may change the policy: it has one author, and no second person has to agree (approvals: 2 in the policy)")
-	}
-	if len(cfg.Ledger.Witnesses) == 0 {
-		all = append(all, "whoever holds the ledger's key: without witnesses, another history could be signed")
-	}
-	return append(all,
-		"whoever reaches "+cmp.Or(cfg.Upstream, "the service")+" past Weir",
-		"whoever owns this host, or the database below the service")
-}
-
-// tightest writes the budgets that would have stopped nobody, as a policy has them.
-func tightest(p *policy.Policy, habits []guard.Habit) string {
-	take, together := map[string]weir.Budgets{}, map[string]weir.Budgets{}
-	deployment := weir.Budgets{}
-	widen := func(to map[string]weir.Budgets, role string, peak *weir.Budgets) {
-		b := to[role]
-		for l := range b {
-			for w := range b[l] {
-				b[l][w] = max(b[l][w], peak[l][w])
-			}
-		}
-		to[role] = b
-	}
-	for i := range habits {
-		h := &habits[i]
-		switch h.Party.Kind {
-		case weir.ByCredential, weir.ByPrincipal, weir.ByActor:
-			widen(take, h.Role, &h.Need)
-		case weir.ByRole:
-			widen(together, h.Party.Name, &h.Need)
-		case weir.ByDeployment:
-			deployment = h.Need
-		}
+// writeExposurePage writes the page for people to a new file.
+func writeExposurePage(file string, r *exposure.Report) error {
+	page, err := template.New("exposure").Funcs(template.FuncMap{
+		"date":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
+		"joined": func(all []string) string { return strings.Join(all, ", ") },
+		"open":   func(l exposure.Limit) bool { return l == weir.Unbounded },
+		"peak":   func(r exposure.Row, window string) int { return r.Peak[window] },
+	}).Parse(exposurePage)
+	if err != nil {
+		return err
 	}
 	var b strings.Builder
-	b.WriteString("# The tightest budgets that would have stopped nobody so far. Whoever took nothing has none.\nroles:\n")
-	for _, role := range p.Roles() {
-		fmt.Fprintf(&b, "  %s:\n", role)
-		writeTake(&b, "    ", "take", take[role])
-		writeTake(&b, "    ", "together", together[role])
+	if err := page.Execute(&b, r); err != nil {
+		return err
 	}
-	b.WriteString("deployment:\n")
-	writeTake(&b, "  ", "take", deployment)
-	return b.String()
-}
-
-func writeTake(b *strings.Builder, indent, key string, budgets weir.Budgets) {
-	if budgets == (weir.Budgets{}) {
-		fmt.Fprintf(b, "%s%s: {}\n", indent, key)
-		return
-	}
-	fmt.Fprintf(b, "%s%s:\n", indent, key)
-	for _, lane := range []weir.Lane{weir.Clear, weir.Sensitive, weir.Masked, weir.Probed, weir.Own} {
-		budget := budgets[lane]
-		// What follows clear where it is not said must be said where it is less.
-		if budget == (weir.Budget{}) && !(lane == weir.Sensitive && budgets[weir.Clear] != weir.Budget{}) {
-			continue
-		}
-		fmt.Fprintf(b, "%s  %s: {hour: %d, day: %d, 30 days: %d}\n", indent, lane, budget[weir.Hour], budget[weir.Day], budget[weir.Month])
-	}
+	return writeNew(file, []byte(b.String()), 0o600)
 }

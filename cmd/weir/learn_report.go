@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/exposure"
 	"github.com/getweir/weir/learn"
 )
 
@@ -75,7 +76,7 @@ func newLearnReport(l *learn.Learner, d *learn.Draft, who *recognizer, first, se
 		take, _ := d.Taken(role)
 		lane := laneOf(role)
 		for w := range weir.NumWindows {
-			row.Took[w.String()], row.Budget[w.String()] = role.Take[lane][w], limitJSON(take[lane][w])
+			row.Took[w.String()], row.Budget[w.String()] = role.Take[lane][w], exposure.Limit(take[lane][w])
 		}
 		r.Roles = append(r.Roles, row)
 		if role.Requests > 0 && len(role.Classes) > 0 && role.Kind != weir.Customer {

@@ -42,6 +42,8 @@ type cli struct {
 	Ledger      ledgerCommand      `cmd:"" help:"Verify and read the ledger."`
 	Store       storeCommand       `cmd:"" help:"Prepare and check the database that nodes share."`
 	Vault       vaultCommand       `cmd:"" help:"Keep customers' records, each under a key of its own."`
+	Coverage    coverageCommand    `cmd:"" help:"Say what the traffic held, and what of it the policy does not reach."`
+	Doctor      doctorCommand      `cmd:"" help:"Try what can be wrong with a deployment, and say what to do."`
 	Exposure    exposureCommand    `cmd:"" help:"Say what would be lost if a credential were stolen now."`
 	Saw         sawCommand         `cmd:"" help:"Say whose data a principal saw."`
 	WhoSaw      whoSawCommand      `cmd:"" name:"who-saw" help:"Say who saw a customer's data."`

@@ -103,6 +103,9 @@ type server struct {
 	archive  *ledger.Archiver   // nil: no archive
 	peers    *ledger.Peers      // nil: no roster
 	admin    *adminsock.Server
+
+	covering *covering
+	metrics  *metrics
 }
 
 // newServer opens the state, restores what was taken and held, and listens; run
@@ -146,12 +149,20 @@ func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logg
 	if err != nil {
 		return nil, usageError{err}
 	}
+	if s.metrics, err = newMetrics(cfg.Metrics, log); err != nil {
+		return nil, fmt.Errorf("listen for metrics: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.metrics.close())
+		}
+	}()
 	if s.fleet, err = s.newFleet(mode); err != nil {
 		return nil, err
 	}
 	s.guard, err = guard.New(guard.Config{
 		Shared: orNil(s.fleet),
-		Policy: rules, Inspect: finder, Ledger: s.state.whole(), Cursors: s.state.ledger, Subjects: s.state.subjects, Mode: mode, Log: log,
+		Policy: rules, Inspect: finder, Ledger: metered{s.state.whole(), s.metrics}, Cursors: s.state.ledger, Subjects: s.state.subjects, Mode: mode, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -162,6 +173,9 @@ func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logg
 	if err = s.join(ctx); err != nil {
 		return nil, err
 	}
+	looseModes(cfg, log)
+	s.covering = newCovering(s.state.ledger, log)
+	s.metrics.watch(s)
 	if s.state.index != nil {
 		s.index = index.New(index.Config{
 			Store: s.state.index, Log: index.Log{Tree: s.state.ledger.Tree()}, Follow: s.state.ledger.Follow, Logger: log,
@@ -260,6 +274,8 @@ func (s *server) run(ctx context.Context) error {
 	}
 	rooms.Go(func() error { return s.auth.Run(behind) })
 	rooms.Go(func() error { return s.admin.Run(behind) })
+	rooms.Go(func() error { s.covering.run(behind); return nil })
+	rooms.Go(func() error { return s.metrics.run(behind) })
 	if s.index != nil {
 		rooms.Go(func() error { return s.index.Run(behind) })
 	}

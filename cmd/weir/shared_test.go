@@ -97,6 +97,9 @@ func TestDiskIsLost(t *testing.T) {
 		t.Fatalf("%d customers received", len(got))
 	}
 	server := s.sharePostgres(t)
+	if got := asksStore(t, s); got["store"] != fine || got["clock"] != fine {
+		t.Errorf("weir doctor says %v", got)
+	}
 	state := filepath.Join(s.dir, "state")
 	dir := filepath.Join(state, "ledger")
 	old := filepath.Join(t.TempDir(), "old")

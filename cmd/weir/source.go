@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
@@ -11,9 +10,9 @@ import (
 	"github.com/getweir/weir"
 	"github.com/getweir/weir/approval"
 	"github.com/getweir/weir/console"
+	"github.com/getweir/weir/coverage"
 	"github.com/getweir/weir/guard"
 	"github.com/getweir/weir/ledger"
-	"github.com/getweir/weir/policy"
 	"github.com/getweir/weir/watch"
 )
 
@@ -31,7 +30,7 @@ func (s *consoleSource) Exposure() console.Exposure {
 		shown.Mode, shown.Observing = console.Partly, routes
 	}
 	shown.Would = console.Would(x.Observed)
-	shown.Unbounded = append(shown.Unbounded, unbounded(p)...)
+	shown.Unbounded = s.covering.unbounded((*server)(s))
 	kinds := map[weir.PartyKind]int{}
 	for _, r := range x.Rows { // those who took most of a kind come first
 		if kinds[r.Party.Kind]++; kinds[r.Party.Kind] > mostRows {
@@ -59,20 +58,7 @@ func (s *consoleSource) Exposure() console.Exposure {
 // mostRows is how many parties of a kind the console lists.
 const mostRows = 200
 
-// unbounded says what Weir does not bound, the open budgets of the policy first.
-func unbounded(p *policy.Policy) (all []string) {
-	for _, open := range p.Unbounded() {
-		all = append(all, fmt.Sprintf("%s has no bound on %s customers (%s).", open.Whose, open.Lane, open.Position))
-	}
-	if p.Approvals() < 2 {
-		all = append(all, "Whoever may change the policy: it has one author, and nobody has to agree (approvals: 2 in the policy).")
-	}
-	return append(all,
-		"Who owns the host that Weir runs on.",
-		"The database behind the service: who reaches it past Weir takes what is there.",
-		"Whoever holds the keys in the state folder.",
-	)
-}
+func (s *consoleSource) Coverage() *coverage.Report { return s.covering.report(s.guard.Policy()) }
 
 func (s *consoleSource) Alerts() []watch.Alert { return s.watch.Alerts() }
 
