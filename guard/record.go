@@ -75,7 +75,10 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 		if would != nil {
 			sortCounts(would.Actions)
 		}
-		parts := p.pieces(pieces, taken)
+		var parts *ledger.Pieces
+		if len(beyond) == 0 && !p.observe {
+			parts = p.pieces(pieces, taken)
+		}
 		for first := true; first || len(taken) > 0; first = false {
 			n := min(len(taken), ledger.MaxSubjects)
 			e := p.entry(ledger.Release)
@@ -321,6 +324,9 @@ func (p *Pass) Close(ctx context.Context, o Outcome) {
 	e.Read, e.Unread, e.Outcome, e.Status = p.read, p.unread, o.Err, o.Status
 	if o.Denial != nil {
 		e.Reason = o.Denial.Reason
+		if d := o.Denial; d.Reason == weir.ReasonBudget {
+			e.Party, e.Rule = d.Party.String(), d.Lane.String()+"/"+d.Window.String()
+		}
 		if e.Outcome == "" {
 			e.Outcome = "stopped"
 		}

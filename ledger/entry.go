@@ -115,7 +115,7 @@ type Entry struct {
 	Party   string      // text of the weir.Party whose budget or hold it is
 
 	N     int       // Summary: how many exchanges
-	Rule  string    // Alert, Hold: which rule; Denied, WouldDeny for a budget: its lane and window, as clear/hour; Start: how long the machine had been up, as its guard writes it; KeyChange: Rotated or Replaced
+	Rule  string    // Alert, Hold: which rule; Denied, WouldDeny, Close for a budget: its lane and window, as clear/hour; Start: how long the machine had been up, as its guard writes it; KeyChange: Rotated or Replaced
 	Text  string    // Alert, Hold, Lift, Staff: a sentence about it
 	Until time.Time // Hold: when it ends by itself; zero: it does not. KeyChange: how long the old key signs, too
 

@@ -55,6 +55,7 @@ type Run struct {
 type Segment struct {
 	*Shape
 	Who []weir.Subject // for each of People
+	At  []int          // for each of People, its place among the entry's Subjects, and behind them the Others
 }
 
 // Segments calls fn with each segment of the batch in order. It fails with ErrEntry
@@ -73,6 +74,7 @@ func (e *Entry) Segments(fn func(s Segment) error) error {
 	}
 	next, total := 0, 0
 	var who []weir.Subject
+	var places []int
 	for i := range p.Runs {
 		r := &p.Runs[i]
 		if r.Shape >= len(p.Shapes) {
@@ -89,7 +91,7 @@ func (e *Entry) Segments(fn func(s Segment) error) error {
 			return fmt.Errorf("%w: more pieces than any batch has", ErrEntry)
 		}
 		for range r.N {
-			who = who[:0]
+			who, places = who[:0], places[:0]
 			for k := range shape.People {
 				at := 0
 				if len(r.Who) > 0 {
@@ -102,9 +104,9 @@ func (e *Entry) Segments(fn func(s Segment) error) error {
 				if at > all {
 					return fmt.Errorf("%w: pieces of a customer who is not there", ErrEntry)
 				}
-				who = append(who, subject(at-1))
+				who, places = append(who, subject(at-1)), append(places, at-1)
 			}
-			if err := fn(Segment{shape, who}); err != nil {
+			if err := fn(Segment{shape, who, places}); err != nil {
 				return err
 			}
 		}

@@ -34,6 +34,7 @@ type desk struct {
 	book    *approval.Book // nil: not read yet, where no server runs
 	asked   *requestDesk   // nil: no server runs
 	agreed  func()         // has the server look at the policy's file again; nil: no server runs
+	reviews sync.Mutex     // one call at a time changes a review
 }
 
 // calls gives what the admin socket answers, a line a call.
@@ -49,6 +50,9 @@ func (d *desk) calls() *adminsock.Mux {
 	adminsock.Handle(m, "request-approve", d.requestApprove)
 	adminsock.Handle(m, "request-refuse", d.requestRefuse)
 	adminsock.Handle(m, "request-withdraw", d.requestWithdraw)
+	adminsock.Handle(m, "review-start", d.startReview)
+	adminsock.Handle(m, "review-decide", d.decideReview)
+	adminsock.Handle(m, "review-finish", d.finishReview)
 	return m
 }
 

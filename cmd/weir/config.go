@@ -51,6 +51,8 @@ type config struct {
 	Store storeConfig `yaml:"store"`
 	// Vault says where the vault's keys are and what it keeps.
 	Vault vaultConfig `yaml:"vault"`
+	// Review says how often access is reviewed.
+	Review reviewConfig `yaml:"review"`
 	// Limits bounds what one exchange may use.
 	Limits limits `yaml:"limits"`
 }

@@ -45,6 +45,7 @@ type cli struct {
 	Coverage    coverageCommand    `cmd:"" help:"Say what the traffic held, and what of it the policy does not reach."`
 	Doctor      doctorCommand      `cmd:"" help:"Try what can be wrong with a deployment, and say what to do."`
 	Exposure    exposureCommand    `cmd:"" help:"Say what would be lost if a credential were stolen now."`
+	Review      reviewCommand      `cmd:"" help:"Review who is granted what, by what was used."`
 	Saw         sawCommand         `cmd:"" help:"Say whose data a principal saw."`
 	WhoSaw      whoSawCommand      `cmd:"" name:"who-saw" help:"Say who saw a customer's data."`
 	Scope       scopeCommand       `cmd:"" help:"Say which customers a stolen credential or a vendor reached."`

@@ -18,6 +18,7 @@ type policyCommand struct {
 	Explain policyExplainCommand `cmd:"" help:"Say what a policy decides about a request, and which lines decide."`
 	Diff    policyDiffCommand    `cmd:"" help:"Say in words what differs between two policies, and what widens."`
 	Test    policyTestCommand    `cmd:"" help:"Try the cases that stand beside a policy."`
+	Replay  policyReplayCommand  `cmd:"" help:"Say what a draft would have done with the traffic on the ledger."`
 
 	Versions  policyVersionsCommand  `cmd:"" help:"List the policies that were in force, and who agreed to them."`
 	Show      policyShowCommand      `cmd:"" help:"Print a policy that was in force, by its hash."`

@@ -250,6 +250,7 @@ func (s *server) run(ctx context.Context) error {
 		stopLedger()
 		return errors.Join(err, <-ledgerDone, s.listen.Close(), s.tiles.close(), s.admin.Close(), s.state.close())
 	}
+	s.warnOverdue()
 	front, ctx := errgroup.WithContext(ctx)
 	rooms, behind := errgroup.WithContext(behind)
 	rooms.Go(func() error { return s.guard.Run(behind) })

@@ -24,6 +24,7 @@ import (
 //	subjects.db        which identifier has which pseudonym, and the vault's rows; not where a store is shared
 //	past/              the ledgers before this one, restored and closed
 //	admin.sock         where commands reach the server, while one runs
+//	reviews/           access reviews, a file each
 //	index.db           who saw whom, made from the ledger; may be deleted
 //	keys/ledger.key    signs checkpoints; keyring.go says what stands in it
 //	keys/subjects.key  keys the subject directory's hashes

@@ -77,7 +77,7 @@ func Refuse(status int, format string, args ...any) error {
 // A Mux is a set of calls. The zero Mux has none. Handle is for before it is served.
 type Mux struct{ http http.ServeMux }
 
-// Handle adds the call name, such as review/decide, at POST /v1/NAME. An object
+// Handle adds the call name, such as review-decide, at POST /v1/NAME. An object
 // with unknown keys is refused. fn may run in many goroutines at once; its ctx ends
 // with the connection or the server.
 func Handle[In, Out any](m *Mux, name string, fn func(ctx context.Context, who Caller, in *In) (Out, error)) {
