@@ -48,7 +48,7 @@ const (
 	whyNeeds     = "the draft's role needs what the ledger does not hold: a second factor, a ticket or an approval"
 	whyTerms     = "the draft's budget has a burst, or ends in a step-up or an approval"
 	whyCombined  = "the draft counts masked classes together as clear"
-	whyPublic    = "the draft has other public fields, or the old policy had: what they hold is not told apart on the ledger"
+	whyPublic    = "a policy has public fields, and what they hold is not told apart on the ledger"
 	whyVendor    = "it went to a vendor, whose terms are not replayed"
 	whyFailure   = "what cannot be inspected passes on the route, under one policy or both"
 	whyObserved  = "the policy was only observed then, and what a record held is not recorded for that"
@@ -65,7 +65,7 @@ func compare(was, draft *policy.Policy) *change {
 	if detectors(was) != detectors(draft) {
 		c.finds = whyDetectors
 	}
-	if c.finds == "" && published(was) != published(draft) {
+	if c.finds == "" && (published(was) || published(draft)) {
 		c.finds = whyPublic
 	}
 	c.walks = was.Watch().IDWalking == draft.Watch().IDWalking
@@ -190,11 +190,4 @@ func detectors(p *policy.Policy) string {
 	return b.String()
 }
 
-func published(p *policy.Policy) string {
-	var b strings.Builder
-	for _, f := range p.PublicProfile() {
-		f.Position = policy.Position{}
-		fmt.Fprintf(&b, "%+v\n", f)
-	}
-	return b.String()
-}
+func published(p *policy.Policy) bool { return len(p.PublicProfile()) > 0 }
