@@ -86,7 +86,7 @@ func (j *journal) write(entries []*ledger.Entry) error {
 			c.Time = j.disk.last
 		}
 		for i := range 2 {
-			binary.BigEndian.PutUint64(c.Salt[8*i:], j.rng.Uint64())
+			binary.BigEndian.PutUint64(c.Salt[8*i:], rand.Uint64()) // not the run's: see world.time
 		}
 		e.Time, e.Salt = c.Time, c.Salt
 		if c.Kind == ledger.Release || c.Kind == ledger.Denied {

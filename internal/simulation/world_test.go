@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/getweir/weir"
@@ -48,7 +49,8 @@ type world struct {
 
 	seed     uint64
 	rng      *rand.Rand
-	now      time.Time
+	now      time.Time    // read by its own goroutine alone; others: time
+	since    atomic.Int64 // beginning, in nanoseconds
 	checker  *Checker
 	people   *directory
 	cast     []*principal
@@ -66,7 +68,7 @@ type node struct {
 	world  *world
 	name   string
 	disk   *disk
-	offset time.Duration // what its clock shows beyond true time
+	offset atomic.Int64 // what its clock shows beyond true time
 	boot   string
 	booted time.Time // by true time
 
@@ -85,11 +87,14 @@ type node struct {
 	ended   sync.WaitGroup
 }
 
+// beginning is when each world begins.
+var beginning = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
 // newWorld makes a world up.
 func newWorld(seed uint64, s sabotage) *world {
 	w := &world{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 3)), sabotage: s,
-		now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), checker: NewChecker(), people: &directory{merge: s == twoAsOne}, did: map[string]int{},
+		now: beginning, checker: NewChecker(), people: &directory{merge: s == twoAsOne}, did: map[string]int{},
 	}
 	w.cast = cast(w.rng)
 	w.scale = 1
@@ -101,7 +106,7 @@ func newWorld(seed uint64, s sabotage) *world {
 			w.scale = 8
 		}
 		w.skew = time.Duration(w.rng.Int64N(int64(time.Hour))) - 30*time.Minute
-		w.shared = storetest.NewFleet(func() time.Time { return w.now.Add(w.skew) })
+		w.shared = storetest.NewFleet(func() time.Time { return w.time().Add(w.skew) })
 	}
 	w.rules = w.draw()
 	for i := range nodes {
@@ -151,17 +156,17 @@ func (n *node) start() {
 	n.life++
 	n.dead = false
 	// A process reads the machine's clock once and then counts by the monotonic one.
-	began, wall := w.now, w.now.Add(n.offset)
-	clock := func() time.Time { return wall.Add(w.now.Sub(began)) }
+	began, wall := w.now, w.now.Add(n.off())
+	clock := func() time.Time { return wall.Add(w.time().Sub(began)) }
 	ledgerClock := clock
 	if w.sabotage == ledgerByClock {
-		ledgerClock = func() time.Time { return w.now.Add(n.offset) }
+		ledgerClock = func() time.Time { return w.time().Add(n.off()) }
 	}
 	n.journal = &journal{
 		disk: n.disk, node: n.name, rng: w.rng, ready: make(chan struct{}, 2), away: func() bool { return n.cut },
 		clock: ledgerClock,
-		truth: func() time.Time { return w.now },
-		stall: func(d time.Duration) { w.now = w.now.Add(d); w.note("%s: the disk takes %v", n.name, d) },
+		truth: w.time,
+		stall: func(d time.Duration) { w.passed(d); w.note("%s: the disk takes %v", n.name, d) },
 		die:   func() { n.dead = true },
 		early: w.sabotage == earlyReceipt,
 		blank: w.sabotage == probesUnwritten,
@@ -176,7 +181,7 @@ func (n *node) start() {
 	if w.shared != nil && w.sabotage != alone {
 		n.fleet, err = fleet.New(fleet.Config{
 			Store: n.link, Ledger: n.journal, Log: n.log(), Node: n.name, Leased: leased,
-			Now: func() time.Time { return n.booted.Add(w.now.Sub(n.booted)) }, Wall: func() time.Time { return w.now.Add(n.offset) },
+			Now: func() time.Time { return n.booted.Add(w.time().Sub(n.booted)) }, Wall: func() time.Time { return w.time().Add(n.off()) },
 			Time: func() time.Time { return n.guard.Now() },
 		})
 		if err != nil {
@@ -263,9 +268,9 @@ type said struct {
 // uptime is what the machine says of how long it has been up.
 func (n *node) uptime() (string, time.Duration) {
 	if n.world.sabotage == believesClock {
-		return "the only one", n.world.now.Add(n.offset).Sub(time.Unix(0, 0))
+		return "the only one", n.world.time().Add(n.off()).Sub(time.Unix(0, 0))
 	}
-	return n.boot, n.world.now.Sub(n.booted)
+	return n.boot, n.world.time().Sub(n.booted)
 }
 
 // stop ends the process on n, orderly or not.
@@ -332,14 +337,27 @@ func (n *node) step() {
 	if w.rng.IntN(2) == 0 {
 		by = -by
 	}
-	n.offset += by
+	n.offset.Add(int64(by))
 	w.did["clock step"]++
-	w.note("%s: the clock is set by %v to %v off", n.name, by, n.offset)
+	w.note("%s: the clock is set by %v to %v off", n.name, by, n.off())
 }
+
+// passed moves true time on.
+func (w *world) passed(d time.Duration) {
+	w.now = w.now.Add(d)
+	w.since.Add(int64(d))
+}
+
+// time gives true time to whoever asks in a goroutine of its own: guards write what
+// they have gathered once a second of the machine's that runs the tests.
+func (w *world) time() time.Time { return beginning.Add(time.Duration(w.since.Load())) }
+
+// off is what the machine's clock shows beyond true time.
+func (n *node) off() time.Duration { return time.Duration(n.offset.Load()) }
 
 // pass lets true time pass.
 func (w *world) pass(d time.Duration) {
-	w.now = w.now.Add(d)
+	w.passed(d)
 	for _, n := range w.nodes {
 		if n.guard != nil && !n.dead && w.rng.IntN(8) > 0 {
 			n.touch()
