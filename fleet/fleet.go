@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -32,6 +33,9 @@ type Config struct {
 	// Policy gives the version of the policy in force here, for the others to see. Nil:
 	// it is not told.
 	Policy func() string
+	// Forgot: the store's copy of Ledger was found to lack entries that it had
+	// acknowledged.
+	Forgot bool
 	// Refresh is for how long the node goes on without hearing from the store. Default:
 	// a second.
 	Refresh time.Duration
@@ -67,9 +71,11 @@ type Fleet struct {
 
 	settling sync.Mutex // held by Settle
 
-	tick     int64  // of Sync; its goroutine's
+	tick     int64  // of Sync; guarded by mu
 	ticked   moment // when it was last moved on
 	seen     int64  // the newest act known; Sync's goroutine's
+	obeyed   int64  // the newest act that the ledger has; Sync's goroutine's
+	load     bool   // guarded by mu; the store is to be told of a policy that was loaded
 	recovery int64  // Join's, then Sync's goroutine's
 
 	follow followed
@@ -122,6 +128,8 @@ var (
 		Message: "This node has not heard from the others' shared store for a moment, so nothing is released. Try again when it is back."}
 	forgotten = weir.Denial{Reason: weir.ReasonStore, Retry: retry,
 		Message: "The nodes' shared store has forgotten what was taken, and not every node has told it again, so nothing is released."}
+	otherPolicy = weir.Denial{Reason: weir.ReasonStore, Retry: retry,
+		Message: "This node has not the policy that the others have, so nothing is released here. Give it the same file."}
 	uncharged = weir.Denial{Reason: weir.ReasonStore, Retry: retry,
 		Message: "The customers could not be counted in the nodes' shared store, so nothing is released. Try again when it answers."}
 )
@@ -155,7 +163,14 @@ func (f *Fleet) Nodes() []Node {
 // the ledger and its copy in the store have been brought to the same end; the ledger
 // grows meanwhile by nothing that takes.
 func (f *Fleet) Join(ctx context.Context) error {
-	j, err := f.c.Store.Join(ctx, f.c.Log, f.c.Node)
+	if f.c.Forgot {
+		if err := f.c.Store.Recover(ctx, f.c.Log); err != nil {
+			return fmt.Errorf("tell the shared store that it has forgotten: %w", err)
+		}
+		f.c.Logger.Error("the shared store was put back to an older state; every node tells again what its ledger says was taken")
+		f.c.Forgot = false
+	}
+	j, err := f.c.Store.Join(ctx, f.c.Log, f.c.Node, f.policy())
 	if err != nil {
 		return fmt.Errorf("join the other nodes: %w", err)
 	}
@@ -167,21 +182,79 @@ func (f *Fleet) Join(ctx context.Context) error {
 		return fmt.Errorf("join the other nodes: tell what was taken: %w", err)
 	}
 	f.mu.Lock()
-	f.joined, f.news, f.recovery = true, false, j.Recovery
+	f.joined, f.news, f.recovery, f.tick = true, false, j.Recovery, 0
 	f.mu.Unlock()
-	f.tick, f.seen = 0, 0
+	f.seen, f.obeyed = 0, j.Obeyed
 	f.follow.from(min(end, j.Acts), j.Acts)
 	return nil
 }
 
-// skew is by how much the times of a ledger may be behind the store's clock, beside
-// what they are behind now.
-const skew = time.Minute
+func (f *Fleet) policy() string {
+	if f.c.Policy == nil {
+		return ""
+	}
+	return f.c.Policy()
+}
+
+// Load says that this node has put another policy in force, which is the deployment's
+// from now on: nodes that do not have it soon let nothing through. The store is told
+// with the next Touch.
+func (f *Fleet) Load() {
+	f.mu.Lock()
+	f.load = true
+	f.mu.Unlock()
+	wake(f.act)
+}
+
+// What a node brings that was alone until now counts from the time that its ledger
+// says, later by what its clock is behind the store's now and by skew. What was
+// acknowledged within soon of that counts from when it was.
+const (
+	skew = time.Minute
+	soon = 10 * time.Minute
+)
+
+// marks find when the store acknowledged an entry.
+type marks struct {
+	store Store
+	log   string
+	have  []Mark
+	end   int64 // what is before it was asked for
+}
+
+// at gives the moment; 0: the store does not know the entry. Indexes do not fall.
+func (m *marks) at(ctx context.Context, index int64) (Stamp, error) {
+	for {
+		for len(m.have) > 0 && m.have[0].Next <= index {
+			m.have = m.have[1:]
+		}
+		if len(m.have) > 0 {
+			if m.have[0].First > index {
+				return 0, nil
+			}
+			return m.have[0].At, nil
+		}
+		if m.end > index {
+			return 0, nil
+		}
+		var err error
+		if m.have, err = m.store.Acknowledged(ctx, m.log, index); err != nil {
+			return 0, err
+		}
+		m.end = index + 1
+		if n := len(m.have); n > 0 {
+			m.end = max(m.end, m.have[n-1].Next)
+		} else {
+			m.end = math.MaxInt64
+		}
+	}
+}
 
 // recount tells the store what the ledger says was taken from the entry on up to which
 // the store knows it, and gives the end.
 func (f *Fleet) recount(ctx context.Context, j *Joined) (end int64, err error) {
 	behind := max(j.Now.At().Sub(f.c.Wall()), 0) + skew
+	acknowledged := marks{store: f.c.Store, log: f.c.Log}
 	oldest := j.Now.Add(-Kept(weir.Month))
 	lines := map[Account]map[weir.Subject]Stamp{}
 	n, told := 0, 0
@@ -206,8 +279,21 @@ func (f *Fleet) recount(ctx context.Context, j *Joined) (end int64, err error) {
 	end = j.Counted
 	err = f.c.Ledger.Replay(j.Counted, func(index int64, e *ledger.Entry) error {
 		end = index + 1
-		at := Stamp(e.Time.UnixMicro()).Add(behind)
-		if e.Kind != ledger.Release && e.Kind != ledger.Intent || len(e.Subjects) == 0 || at < oldest {
+		says := Stamp(e.Time.UnixMicro()).Add(behind)
+		if e.Kind != ledger.Release && e.Kind != ledger.Intent || len(e.Subjects) == 0 {
+			return ctx.Err()
+		}
+		at, err := acknowledged.at(ctx, max(index, 0))
+		if err != nil {
+			return err
+		}
+		switch {
+		case index < 0 || j.Counted == 0 && (at == 0 || at.Sub(says) > soon):
+			at = says
+		case at == 0:
+			at = j.Now
+		}
+		if at < oldest {
 			return ctx.Err()
 		}
 		for _, p := range e.Parties() {

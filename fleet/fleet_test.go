@@ -111,6 +111,7 @@ type node struct {
 	fleet  *fleet.Fleet
 	clocks *clocks
 	world  *world
+	forgot bool
 }
 
 func newWorld(nodes int) *world {
@@ -139,12 +140,14 @@ func (n *node) start() error {
 		store = n.world.faulty(store)
 	}
 	n.fleet, err = fleet.New(fleet.Config{
-		Store: store, Ledger: n.ledger, Log: "weir.example/" + n.name, Node: n.name, Leased: 20, Lease: 10 * time.Second,
+		Forgot: n.forgot,
+		Store:  store, Ledger: n.ledger, Log: "weir.example/" + n.name, Node: n.name, Leased: 20, Lease: 10 * time.Second,
 		Now: func() time.Time { return n.clocks.ticks }, Wall: func() time.Time { return n.clocks.wall },
 	})
 	if err != nil {
 		return err
 	}
+	n.forgot = false
 	n.world.store.HasLog("weir.example/" + n.name)
 	if err := n.fleet.Join(context.Background()); err != nil {
 		return err
@@ -189,6 +192,7 @@ func (n *node) take(accounts []weir.Account, who ...int) (taken []int, over *met
 		e.Subjects = append(e.Subjects, ledger.Taken{Subject: subject(i), Lanes: clear})
 	}
 	_, _ = n.ledger.Append(context.Background(), e)
+	n.world.store.Acknowledge("weir.example/"+n.name, int64(len(n.ledger.entries)))
 	return who[:fit], over, d
 }
 
@@ -263,6 +267,7 @@ func play(seed uint64, faulty func(fleet.Store) fleet.Store) (takes int, err err
 	large := budget(20+r.IntN(60), 80)
 	var byKey, byAll []received
 	byNode := map[string][]received{}
+	var backup any
 	for range 60 + r.IntN(120) {
 		if r.IntN(10) > 0 {
 			for _, n := range w.nodes {
@@ -322,8 +327,25 @@ func play(seed uint64, faulty func(fleet.Store) fleet.Store) (takes int, err err
 			d := time.Duration(1+r.IntN(7200)) * time.Second
 			n.clocks.ticks = n.clocks.ticks.Add(-d)
 			w.pass(d)
-		default:
+		case x < 99:
 			_ = n.link.Sweep(ctx)
+		case backup == nil:
+			// A node that has heard nothing since cannot know that the store has
+			// forgotten; that others do is what helps, a moment later.
+			backup = w.store.Backup()
+			w.pass(2 * time.Second)
+			for _, n := range w.nodes {
+				n.link.Cut(false)
+				n.link.Fail(nil, nil)
+
+				n.touch()
+				n.touch()
+			}
+		default:
+			w.store.Restore(backup)
+			for _, n := range w.nodes {
+				n.forgot = true // as its ledger's copy shows, if it begins anew
+			}
 		}
 	}
 	for _, c := range []struct {

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/getweir/weir"
@@ -19,7 +20,15 @@ type Store interface {
 	// Join makes the node known, and tells what the store remembers of it. Where the
 	// store remembers nothing of any node, every ledger that it has a copy of is missed
 	// from then on until it is Ready. The node's ticks begin anew.
-	Join(ctx context.Context, log, node string) (Joined, error)
+	//
+	// The policy of a node that joins where no other is alive is the deployment's.
+	Join(ctx context.Context, log, node, policy string) (Joined, error)
+	// Load says that a node has put another policy in force, which is the deployment's
+	// from now on.
+	Load(ctx context.Context, log, policy string) error
+	// Acknowledged tells when the store had the entries of a log from an index on, in
+	// order and at least one unless it has none of them; who asks goes on behind the last.
+	Acknowledged(ctx context.Context, log string, from int64) ([]Mark, error)
 	// Ready says that all that the log says was taken is in the store, up to counted,
 	// as far as the recovery that Join told of is concerned, and ends whatever leases
 	// the log's node had.
@@ -50,6 +59,10 @@ type Store interface {
 	// What it misses the next Sync has.
 	Changes() <-chan struct{}
 }
+
+// ErrForgotten is what a Store says that does not know what it has told before: it was
+// put back to an older state.
+var ErrForgotten = errors.New("the store has forgotten what it said before")
 
 // A Stamp is a moment of the store's clock, in microseconds since 1970.
 type Stamp int64
@@ -86,6 +99,10 @@ type Bound struct {
 // A Charge is what one Release would take. Accounts differ from each other, and so do
 // the demands of one account.
 type Charge struct {
+	// Log and Tick say what the store told this node before: one that does not know the
+	// tick has forgotten, and fails with ErrForgotten. An empty Log says nothing.
+	Log      string
+	Tick     int64
 	Bounds   []Bound
 	Demands  []Demand // in the order of their segments
 	Segments int      // how many there are; some may have no demand
@@ -112,6 +129,7 @@ type Charged struct {
 // A Settlement is what one node settles.
 type Settlement struct {
 	Log     string
+	Tick    int64 // as in a Charge; where the store does not know it, it grants nothing
 	Counted int64 // all that the log's entries before this one say was taken is in the store with it; 0: says nothing
 	Lines   []Line
 	// Earliest and Latest are as in a Charge.
@@ -166,7 +184,15 @@ type Joined struct {
 	Now      Stamp
 	Counted  int64 // up to which entry of its ledger what was taken is counted
 	Acts     int64 // up to which entry its acts are published
+	Obeyed   int64 // up to which number it has the acts on its ledger
 	Recovery int64
+}
+
+// A Mark says when the store acknowledged entries of a ledger: those from First on and
+// before Next.
+type Mark struct {
+	First, Next int64
+	At          Stamp
 }
 
 // A Beat is what a node tells of itself.
@@ -175,6 +201,7 @@ type Beat struct {
 	Tick      int64 // never smaller than before; to be kept where it is greater
 	Policy    string
 	Seen      int64 // acts up to this number are known
+	Obeyed    int64 // acts up to this number are on the node's ledger; kept with Tick
 }
 
 // News is what a node does not know yet.
@@ -183,6 +210,8 @@ type News struct {
 	Before   int64 // the greatest Tick that the store had of this node before; -1: it knows no such node
 	Acts     []Act // that are numbered higher than Seen, in order
 	Recovery int64
+	Policy   string   // the deployment's
+	Loaded   Stamp    // since when
 	Missing  []string // logs of nodes that are not Ready after the recovery
 	Nodes    []Node
 }
@@ -199,9 +228,12 @@ type Act struct {
 	Index int64  // of its entry in the ledger of the node that publishes it
 	Seq   int64  // set by the store
 	Until Stamp  // when it ends by itself; 0: it does not
-	Lifts bool   // it ends what stood under Key
+	Lifts bool   // whatever stood under Key, this is what counts now
 	Entry *ledger.Entry
 }
+
+// Alive is how long after its last word a node is taken to be alive.
+const Alive = 5 * time.Second
 
 // Part is which part of what is left of a budget one grant may be at most, so that one
 // node does not keep the others from the rest.

@@ -65,8 +65,8 @@ func actOf(e *ledger.Entry) (a Act, ok bool) {
 	case e.Kind == ledger.Hold, e.Kind == ledger.Lift:
 		a = Act{Key: "hold " + e.Party, Lifts: e.Kind == ledger.Lift, Entry: e}
 	case e.Kind == ledger.Request && e.Asked != nil && e.Rule != ledger.RequestExpired: // each node sees for itself that one is over
-		ended := e.Rule == ledger.RequestRefused || e.Rule == ledger.RequestWithdrawn
-		a = Act{Key: fmt.Sprintf("request %x", e.Asked.ID), Lifts: ended, Entry: e}
+		// Each step of a request follows the one before.
+		a = Act{Key: fmt.Sprintf("request %x", e.Asked.ID), Lifts: true, Entry: e}
 	default:
 		return a, false
 	}
@@ -153,6 +153,9 @@ func (f *Fleet) Touch(ctx context.Context, holds func() []policy.Hold) {
 		err = f.publish(within)
 	}
 	if err == nil {
+		err = f.tellPolicy(within)
+	}
+	if err == nil {
 		err = f.sync(within, holds)
 	}
 	if err == nil {
@@ -162,6 +165,28 @@ func (f *Fleet) Touch(ctx context.Context, holds func() []policy.Hold) {
 		f.out(err)
 	}
 }
+
+// tellPolicy tells the store of a policy that was loaded.
+func (f *Fleet) tellPolicy(ctx context.Context) error {
+	f.mu.Lock()
+	load := f.load
+	f.load = false
+	f.mu.Unlock()
+	if !load {
+		return nil
+	}
+	err := f.c.Store.Load(ctx, f.c.Log, f.policy())
+	if err != nil {
+		f.mu.Lock()
+		f.load = true
+		f.mu.Unlock()
+	}
+	return err
+}
+
+// policyGrace is for how long nodes may have different policies while a new one is on
+// its way to all of them.
+const policyGrace = 10 * time.Second
 
 // out says once that the node has lost touch.
 func (f *Fleet) out(err error) {
@@ -179,12 +204,9 @@ const tickEvery = time.Second
 
 func (f *Fleet) sync(ctx context.Context, holds func() []policy.Hold) error {
 	asked := f.now()
-	b := Beat{Log: f.c.Log, Node: f.c.Node, Tick: f.tick, Seen: f.seen}
+	b := Beat{Log: f.c.Log, Node: f.c.Node, Policy: f.policy(), Tick: f.tick, Seen: f.seen, Obeyed: f.obeyed}
 	if f.tick == 0 || asked.since(f.ticked) >= tickEvery {
 		b.Tick++
-	}
-	if f.c.Policy != nil {
-		b.Policy = f.c.Policy()
 	}
 	news, err := f.c.Store.Sync(ctx, b)
 	if err != nil {
@@ -195,13 +217,16 @@ func (f *Fleet) sync(ctx context.Context, holds func() []policy.Hold) error {
 		return f.rolledBack(ctx)
 	}
 	if b.Tick > f.tick {
+		f.mu.Lock()
 		f.tick, f.ticked = b.Tick, asked
+		f.mu.Unlock()
 	}
 	if err := f.obey(ctx, news.Acts, news.Now, holds); err != nil {
 		return err
 	}
 	if n := len(news.Acts); n > 0 {
 		f.seen = news.Acts[n-1].Seq
+		f.obeyed = max(f.obeyed, f.seen)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -228,8 +253,13 @@ func (f *Fleet) sync(ctx context.Context, holds func() []policy.Hold) error {
 		if was == nil {
 			f.c.Logger.Error("nothing is released: the shared store lost what was taken, and these ledgers have not told it again; start their nodes, or say that they are gone with weir store accept", "ledgers", strings.Join(news.Missing, " "))
 		}
+	} else if news.Policy != b.Policy && news.Now.Sub(news.Loaded) > policyGrace {
+		f.closed = &otherPolicy
+		if was == nil {
+			f.c.Logger.Error("nothing is released here: the other nodes have another policy in force; give this node the same file, or put its own in force for all by SIGHUP", "here", b.Policy, "deployment", news.Policy)
+		}
 	} else if was != nil {
-		f.c.Logger.Info("all nodes have told what was taken")
+		f.c.Logger.Info("this node counts and obeys as the others do again")
 	}
 	f.heard, f.news = asked, true
 	if f.silent {
@@ -275,7 +305,8 @@ func (f *Fleet) obey(ctx context.Context, acts []Act, now Stamp, holds func() []
 		}
 		mine := e.Node == f.c.Node && h.Until.Sub(e.Until).Abs() < time.Minute // what the clocks may differ by
 		switch {
-		case a.Entry.Kind == ledger.Request && (a.Entry.Node == f.c.Node || a.Until != 0 && a.Until <= now):
+		case a.Entry.Kind == ledger.Request && (a.Seq <= f.obeyed || a.Entry.Node == f.c.Node || a.Until != 0 && a.Until <= now):
+			// What this node has written itself, or has copied already, its ledger has.
 		case a.Entry.Kind == ledger.Request:
 			entries = append(entries, &e)
 		case a.Lifts && !is, !a.Lifts && a.Until != 0 && a.Until <= now:

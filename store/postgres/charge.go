@@ -104,7 +104,8 @@ const charge = `WITH ` + clockWithin + `, ` + standing + `,
 		FROM b JOIN d USING (place) WHERE b.lim >= 0 GROUP BY d.seg, b.place, b.win, b.lim, b.id, b.edge, b.n, b.leased),
 	over AS MATERIALIZED (SELECT * FROM would WHERE n > lim ORDER BY seg, place, win LIMIT 1),
 	fit AS MATERIALIZED (
-		SELECT CASE WHEN (SELECT count(*) FROM b) = cardinality($4::int[]) THEN coalesce((SELECT seg FROM over), $11::int) ELSE -1 END AS n),
+		SELECT CASE WHEN (SELECT count(*) FROM b) = cardinality($4::int[]) THEN coalesce((SELECT seg FROM over), $11::int) ELSE -1 END AS n
+		WHERE $12::text = '' OR EXISTS (SELECT FROM weir.nodes WHERE log = $12 AND tick >= $13::bigint)),
 	put AS (
 		INSERT INTO weir.taken AS t (account, subject, at) SELECT d.id, d.subject, clk.stamp FROM d, clk, fit WHERE d.seg < fit.n
 		ON CONFLICT (account, subject) DO UPDATE SET at = greatest(t.at, excluded.at)),
@@ -112,9 +113,9 @@ const charge = `WITH ` + clockWithin + `, ` + standing + `,
 		UPDATE weir.counts k SET edge = b.edge, n = b.n
 			+ (SELECT count(*) FROM d, fit WHERE d.place = b.place AND d.seg < fit.n AND (d.at IS NULL OR d.at <= b.edge))
 		FROM b WHERE k.account = b.id AND k.span = b.span)
-	SELECT fit.n, clk.c, over.place, over.win, over.lim,
+	SELECT coalesce(fit.n, -2), clk.c, over.place, over.win, over.lim,
 		(SELECT min(t.at) FROM weir.taken t WHERE t.account = over.id AND t.at > over.edge) - over.edge
-	FROM fit CROSS JOIN clk LEFT JOIN over ON true`
+	FROM clk LEFT JOIN fit ON true LEFT JOIN over ON true`
 
 // Charge is one round trip and one transaction: the accounts' rows are locked, and then
 // one statement, which sees what whoever had them before has left, does the rest.
@@ -140,20 +141,23 @@ func (s *Store) Charge(ctx context.Context, c *fleet.Charge) (done fleet.Charged
 		if missing {
 			all.Queue(makeCounts, b.ids, windowSpans())
 		}
-		all.Queue(charge, int64(c.Earliest), int64(c.Latest), b.ids, b.places, b.windows, b.spans, b.limits, segments, places, subjects, c.Segments).
+		all.Queue(charge, int64(c.Earliest), int64(c.Latest), b.ids, b.places, b.windows, b.spans, b.limits, segments, places, subjects, c.Segments, c.Log, c.Tick).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&fit, &done.Now, &place, &window, &limit, &free) })
 		return s.pool.SendBatch(ctx, &all).Close()
 	}
 	err = s.ask(ctx, "charge in store", func(ctx context.Context) error {
 		err := try(ctx, false)
-		if err == nil && fit < 0 { // an account is new, or was swept
+		if err == nil && fit == uncounted { // an account is new, or was swept
 			err = try(ctx, true)
 		}
 		if err != nil {
 			return err
 		}
-		if fit < 0 {
+		switch fit {
+		case uncounted:
 			return errCounts
+		case forgotten:
+			return fleet.ErrForgotten
 		}
 		done.Fit, done.Over = fit, nil
 		if place != nil {
@@ -167,6 +171,12 @@ func (s *Store) Charge(ctx context.Context, c *fleet.Charge) (done fleet.Charged
 	})
 	return done, err
 }
+
+// What charge says in place of how many segments fit.
+const (
+	uncounted = -1
+	forgotten = -2
+)
 
 // errCounts: an account was swept between two statements. The next try makes it anew.
 var errCounts = errors.New("an account is not counted")

@@ -35,10 +35,10 @@ func (s *Store) ask(ctx context.Context, what string, do func(ctx context.Contex
 const recent = 32 * 24 * time.Hour
 
 // Join is fleet.Store's.
-func (s *Store) Join(ctx context.Context, log, node string) (j fleet.Joined, err error) {
+func (s *Store) Join(ctx context.Context, log, node, policy string) (j fleet.Joined, err error) {
 	err = s.ask(ctx, "join in store", func(ctx context.Context) error {
 		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, `INSERT INTO weir.fleet (one, recovery, seq) VALUES (true, 0, 0) ON CONFLICT DO NOTHING`); err != nil {
+			if _, err := tx.Exec(ctx, `INSERT INTO weir.fleet (one, recovery, seq, policy, loaded) VALUES (true, 0, 0, '', 0) ON CONFLICT DO NOTHING`); err != nil {
 				return err
 			}
 			if err := tx.QueryRow(ctx, `SELECT recovery FROM weir.fleet FOR UPDATE`).Scan(&j.Recovery); err != nil {
@@ -53,18 +53,46 @@ func (s *Store) Join(ctx context.Context, log, node string) (j fleet.Joined, err
 				if _, err := tx.Exec(ctx, `UPDATE weir.fleet SET recovery = $1`, j.Recovery); err != nil {
 					return err
 				}
-				if _, err := tx.Exec(ctx, `INSERT INTO weir.nodes (log, node, policy, seen, tick, counted, acts, recovery)
-					SELECT log, holder, '', 0, 0, 0, 0, 0 FROM weir.ledger_heads
+				if _, err := tx.Exec(ctx, `INSERT INTO weir.nodes (log, node, policy, seen, tick, counted, obeyed, acts, recovery)
+					SELECT log, holder, '', 0, 0, 0, 0, 0, 0 FROM weir.ledger_heads
 					WHERE log <> $1 AND size > 0 AND acknowledged > clock_timestamp() - make_interval(secs => $2)`, log, recent.Seconds()); err != nil {
 					return err
 				}
 			}
-			return tx.QueryRow(ctx, `INSERT INTO weir.nodes AS n (log, node, policy, seen, tick, counted, acts, recovery) VALUES ($1, $2, '', `+clock+`, 0, 0, 0, 0)
-				ON CONFLICT (log) DO UPDATE SET node = $2, tick = 0, seen = `+clock+` RETURNING `+clock+`, counted, acts`,
-				log, node).Scan(&j.Now, &j.Counted, &j.Acts)
+			if _, err := tx.Exec(ctx, `UPDATE weir.fleet SET policy = $2, loaded = `+clock+` WHERE loaded = 0 OR policy <> $2
+					AND NOT EXISTS (SELECT FROM weir.nodes WHERE log <> $1 AND seen > `+clock+` - $3::bigint)`,
+				log, policy, fleet.Alive.Microseconds()); err != nil {
+				return err
+			}
+			return tx.QueryRow(ctx, `INSERT INTO weir.nodes AS n (log, node, policy, seen, tick, counted, obeyed, acts, recovery)
+				VALUES ($1, $2, $3, `+clock+`, 0, 0, 0, 0, 0)
+				ON CONFLICT (log) DO UPDATE SET node = $2, policy = $3, tick = 0, seen = `+clock+` RETURNING `+clock+`, counted, acts, obeyed`,
+				log, node, policy).Scan(&j.Now, &j.Counted, &j.Acts, &j.Obeyed)
 		})
 	})
 	return j, err
+}
+
+// Acknowledged is fleet.Store's.
+func (s *Store) Acknowledged(ctx context.Context, log string, from int64) (all []fleet.Mark, err error) {
+	err = s.ask(ctx, "ask store what it acknowledged", func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, `SELECT first, first + n, floor(extract(epoch FROM stored) * 1000000)::bigint FROM weir.ledger_batches
+			WHERE log = $1 AND first >= coalesce((SELECT max(first) FROM weir.ledger_batches WHERE log = $1 AND first <= $2), 0) AND first + n > $2
+			ORDER BY first LIMIT 10000`, log, from)
+		if err == nil {
+			all, err = pgx.CollectRows(rows, pgx.RowToStructByPos[fleet.Mark])
+		}
+		return err
+	})
+	return all, err
+}
+
+// Load is fleet.Store's.
+func (s *Store) Load(ctx context.Context, _, policy string) error {
+	return s.ask(ctx, "tell store of a policy", func(ctx context.Context) error {
+		_, err := s.pool.Exec(ctx, `UPDATE weir.fleet SET policy = $1, loaded = `+clock+` WHERE policy <> $1`, policy)
+		return err
+	})
 }
 
 // Ready is fleet.Store's.
@@ -87,7 +115,7 @@ func (s *Store) Ready(ctx context.Context, log string, counted, recovery int64) 
 // Recover is fleet.Store's.
 func (s *Store) Recover(ctx context.Context, _ string) error {
 	return s.ask(ctx, "tell store that it has forgotten", func(ctx context.Context) error {
-		_, err := s.pool.Exec(ctx, `INSERT INTO weir.fleet AS f (one, recovery, seq) VALUES (true, 1, 0)
+		_, err := s.pool.Exec(ctx, `INSERT INTO weir.fleet AS f (one, recovery, seq, policy, loaded) VALUES (true, 1, 0, '', 0)
 			ON CONFLICT (one) DO UPDATE SET recovery = f.recovery + 1`)
 		return err
 	})
@@ -116,9 +144,12 @@ func (s *Store) Sync(ctx context.Context, b fleet.Beat) (news fleet.News, err er
 			}
 			return err
 		})
-		all.Queue(`UPDATE weir.nodes SET tick = $2, policy = $3, node = $4, seen = `+clock+` WHERE log = $1 AND (tick < $2 OR policy <> $3)`,
-			b.Log, b.Tick, b.Policy, b.Node)
-		all.Queue(`SELECT coalesce((SELECT recovery FROM weir.fleet), -1), ` + clock).QueryRow(func(row pgx.Row) error { return row.Scan(&news.Recovery, &news.Now) })
+		all.Queue(`UPDATE weir.nodes SET tick = $2, policy = $3, node = $4, obeyed = greatest(obeyed, $5), seen = `+clock+` WHERE log = $1 AND (tick < $2 OR policy <> $3)`,
+			b.Log, b.Tick, b.Policy, b.Node, b.Obeyed)
+		all.Queue(`SELECT coalesce(f.recovery, -1), coalesce(f.policy, ''), coalesce(f.loaded, 0), now.c
+			FROM (SELECT ` + clock + ` AS c) now LEFT JOIN weir.fleet f ON true`).QueryRow(func(row pgx.Row) error {
+			return row.Scan(&news.Recovery, &news.Policy, &news.Loaded, &news.Now)
+		})
 		all.Queue(`SELECT key, seq, until, lifts, entry FROM weir.acts WHERE seq > $1 ORDER BY seq`, b.Seen).Query(func(rows pgx.Rows) error {
 			for rows.Next() {
 				a := fleet.Act{Entry: new(ledger.Entry)}

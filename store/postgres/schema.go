@@ -53,7 +53,9 @@ var steps = [...]string{
 	`CREATE TABLE weir.fleet (
 		one      boolean NOT NULL PRIMARY KEY CHECK (one),
 		recovery bigint NOT NULL, -- how often the database was found to have forgotten something
-		seq      bigint NOT NULL  -- of the newest act
+		seq      bigint NOT NULL, -- of the newest act
+		policy   text   NOT NULL, -- the version that is the deployment's
+		loaded   bigint NOT NULL  -- since when
 	);
 	CREATE TABLE weir.nodes (
 		log      text   NOT NULL PRIMARY KEY, -- the origin of the node's ledger
@@ -62,6 +64,7 @@ var steps = [...]string{
 		seen     bigint NOT NULL,
 		tick     bigint NOT NULL, -- by which a node knows that the database has forgotten
 		counted  bigint NOT NULL, -- what the ledger's entries before this one say was taken is in taken
+		obeyed   bigint NOT NULL, -- the acts up to this one are on the ledger
 		acts     bigint NOT NULL, -- the decisions in the entries before this one are in acts
 		recovery bigint NOT NULL  -- up to which the node has told again what was taken
 	);

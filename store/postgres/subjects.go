@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/getweir/weir"
+	"github.com/getweir/weir/fleet"
 	"github.com/getweir/weir/internal/directory"
 	"github.com/getweir/weir/vault"
 )
@@ -153,7 +154,7 @@ func (t *table) ask(ctx context.Context, do func(ctx context.Context) error) (er
 func passes(err error) bool {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
-		for _, stays := range []error{directory.ErrRow, vault.ErrVersion, vault.ErrExists, vault.ErrDamaged} {
+		for _, stays := range []error{directory.ErrRow, fleet.ErrForgotten, errNode, vault.ErrVersion, vault.ErrExists, vault.ErrDamaged} {
 			if errors.Is(err, stays) {
 				return false
 			}

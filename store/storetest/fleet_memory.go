@@ -34,6 +34,9 @@ type Fleet struct {
 type fleetState struct {
 	Recovery int64
 	Seq      int64
+	Policy   string
+	Loaded   fleet.Stamp
+	Marks    map[string][]fleet.Mark
 	Nodes    map[string]*fleetNode
 	Acts     map[string]fleet.Act
 	Taken    map[fleet.Account]map[weir.Subject]fleet.Stamp
@@ -44,7 +47,7 @@ type fleetNode struct {
 	Node, Policy            string
 	Seen                    fleet.Stamp
 	Counted, Acts, Recovery int64
-	Tick                    int64
+	Tick, Obeyed            int64
 }
 
 type fleetLease struct {
@@ -60,7 +63,7 @@ func NewFleet(now func() time.Time) *Fleet {
 
 func newFleetState() *fleetState {
 	return &fleetState{
-		Nodes: map[string]*fleetNode{}, Acts: map[string]fleet.Act{},
+		Marks: map[string][]fleet.Mark{}, Nodes: map[string]*fleetNode{}, Acts: map[string]fleet.Act{},
 		Taken: map[fleet.Account]map[weir.Subject]fleet.Stamp{}, Leases: map[fleet.Account]map[string]*fleetLease{},
 	}
 }
@@ -70,6 +73,20 @@ func (m *Fleet) HasLog(log string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.logs[log] = true
+}
+
+// Acknowledge says that the store has a ledger's entries up to size, as store/postgres
+// knows by itself. What it is not told of counts, after a restart, from then on.
+func (m *Fleet) Acknowledge(log string, size int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	first := int64(0)
+	if marks := m.state.Marks[log]; len(marks) > 0 {
+		first = marks[len(marks)-1].Next
+	}
+	if size > first {
+		m.state.Marks[log] = append(m.state.Marks[log], fleet.Mark{First: first, Next: size, At: fleet.Stamp(m.Now().UnixMicro())})
+	}
 }
 
 // Backup gives what the store knows now; Restore puts it back to that. Restore(nil)
@@ -93,7 +110,11 @@ func (m *Fleet) Restore(backup any) {
 
 func (s *fleetState) clone() *fleetState {
 	c := newFleetState()
+	c.Policy, c.Loaded = s.Policy, s.Loaded
 	c.Recovery, c.Seq, c.Acts = s.Recovery, s.Seq, maps.Clone(s.Acts)
+	for k, marks := range s.Marks {
+		c.Marks[k] = slices.Clone(marks)
+	}
 	for k, n := range s.Nodes {
 		copied := *n
 		c.Nodes[k] = &copied
@@ -177,7 +198,7 @@ func (l *Link) do(ctx context.Context, op string, work func(s *fleetState, now f
 
 var errUnknownNode = errors.New("the store does not know this node")
 
-func (l *Link) Join(ctx context.Context, log, node string) (j fleet.Joined, err error) {
+func (l *Link) Join(ctx context.Context, log, node, policy string) (j fleet.Joined, err error) {
 	err = l.do(ctx, "Join", func(s *fleetState, now fleet.Stamp) error {
 		if len(s.Nodes) == 0 {
 			s.Recovery++
@@ -187,16 +208,44 @@ func (l *Link) Join(ctx context.Context, log, node string) (j fleet.Joined, err 
 				}
 			}
 		}
+		alone := true
+		for other, n := range s.Nodes {
+			alone = alone && (other == log || now.Sub(n.Seen) > fleet.Alive)
+		}
+		if alone && s.Policy != policy || s.Loaded == 0 {
+			s.Policy, s.Loaded = policy, now
+		}
 		n := s.Nodes[log]
 		if n == nil {
 			n = &fleetNode{}
 			s.Nodes[log] = n
 		}
-		n.Node, n.Tick, n.Seen = node, 0, now
-		j = fleet.Joined{Now: now, Counted: n.Counted, Acts: n.Acts, Recovery: s.Recovery}
+		n.Node, n.Policy, n.Tick, n.Seen = node, policy, 0, now
+		j = fleet.Joined{Now: now, Counted: n.Counted, Acts: n.Acts, Obeyed: n.Obeyed, Recovery: s.Recovery}
 		return nil
 	})
 	return j, err
+}
+
+func (l *Link) Acknowledged(ctx context.Context, log string, from int64) (all []fleet.Mark, err error) {
+	err = l.do(ctx, "Acknowledged", func(s *fleetState, _ fleet.Stamp) error {
+		for _, mark := range s.Marks[log] {
+			if mark.Next > from {
+				all = append(all, mark)
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+func (l *Link) Load(ctx context.Context, _, policy string) error {
+	return l.do(ctx, "Load", func(s *fleetState, now fleet.Stamp) error {
+		if s.Policy != policy {
+			s.Policy, s.Loaded = policy, now
+		}
+		return nil
+	})
 }
 
 func (l *Link) Ready(ctx context.Context, log string, counted, recovery int64) error {
@@ -233,10 +282,11 @@ func (l *Link) Accept(ctx context.Context, log string) error {
 
 func (l *Link) Sync(ctx context.Context, b fleet.Beat) (news fleet.News, err error) {
 	err = l.do(ctx, "Sync", func(s *fleetState, now fleet.Stamp) error {
-		news = fleet.News{Now: now, Before: -1, Recovery: s.Recovery}
+		news = fleet.News{Now: now, Before: -1, Recovery: s.Recovery, Policy: s.Policy, Loaded: s.Loaded}
 		if n := s.Nodes[b.Log]; n != nil {
 			news.Before = n.Tick
 			n.Tick, n.Policy, n.Seen, n.Node = max(n.Tick, b.Tick), b.Policy, now, b.Node
+			n.Obeyed = max(n.Obeyed, b.Obeyed)
 		}
 		for _, a := range s.Acts {
 			if a.Seq > b.Seen {
@@ -346,6 +396,9 @@ func within(now, earliest, latest fleet.Stamp) (free, stamp fleet.Stamp) {
 
 func (l *Link) Charge(ctx context.Context, c *fleet.Charge) (done fleet.Charged, err error) {
 	err = l.do(ctx, "Charge", func(s *fleetState, now fleet.Stamp) error {
+		if n := s.Nodes[c.Log]; c.Log != "" && (n == nil || n.Tick < c.Tick) {
+			return fleet.ErrForgotten
+		}
 		free, stamp := within(now, c.Earliest, c.Latest)
 		done = fleet.Charged{Fit: c.Segments, Now: now}
 		for i, b := range c.Bounds {
@@ -412,6 +465,9 @@ func (l *Link) Settle(ctx context.Context, c *fleet.Settlement) (done fleet.Sett
 					at = min(at, t.At)
 				}
 				s.take(line.Account, t.Subject, at)
+			}
+			if n.Tick < c.Tick {
+				line.Want = 0
 			}
 			done.Leases = append(done.Leases, s.lease(c.Log, &line, now, free))
 		}
