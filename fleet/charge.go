@@ -88,7 +88,7 @@ func (f *Fleet) Charge(ctx context.Context, accounts []weir.Account, segments []
 		return 0, nil, d
 	}
 	parts := f.parts(accounts, segments, asked)
-	c := &Charge{Log: f.c.Log, Tick: f.tick, Segments: len(segments)}
+	c := &Charge{Log: f.c.Log, Tick: f.tick, Recovery: f.recovery, Segments: len(segments)}
 	c.Earliest, c.Latest = f.clock.bounds(asked)
 	for i := range parts {
 		switch p := &parts[i]; p.manner {

@@ -76,7 +76,7 @@ type Fleet struct {
 	seen     int64  // the newest act known; Sync's goroutine's
 	obeyed   int64  // the newest act that the ledger has; Sync's goroutine's
 	load     bool   // guarded by mu; the store is to be told of a policy that was loaded
-	recovery int64  // Join's, then Sync's goroutine's
+	recovery int64  // guarded by mu; as Join was told
 
 	follow followed
 	poke   chan struct{} // there is something to settle
@@ -170,7 +170,10 @@ func (f *Fleet) Join(ctx context.Context) error {
 		f.c.Logger.Error("the shared store was put back to an older state; every node tells again what its ledger says was taken")
 		f.c.Forgot = false
 	}
-	j, err := f.c.Store.Join(ctx, f.c.Log, f.c.Node, f.policy())
+	f.mu.Lock()
+	b := Beat{Log: f.c.Log, Node: f.c.Node, Policy: f.policy(), Tick: f.tick}
+	f.mu.Unlock()
+	j, err := f.c.Store.Join(ctx, b)
 	if err != nil {
 		return fmt.Errorf("join the other nodes: %w", err)
 	}
@@ -182,7 +185,7 @@ func (f *Fleet) Join(ctx context.Context) error {
 		return fmt.Errorf("join the other nodes: tell what was taken: %w", err)
 	}
 	f.mu.Lock()
-	f.joined, f.news, f.recovery, f.tick = true, false, j.Recovery, 0
+	f.joined, f.news, f.recovery, f.tick = true, false, j.Recovery, max(f.tick, j.Tick)
 	f.mu.Unlock()
 	f.seen, f.obeyed = 0, j.Obeyed
 	f.follow.from(min(end, j.Acts), j.Acts)

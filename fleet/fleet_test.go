@@ -256,6 +256,7 @@ func play(seed uint64, faulty func(fleet.Store) fleet.Store) (takes int, err err
 	w := newWorld(3)
 	w.faulty = faulty
 	for _, n := range w.nodes {
+		_, _ = n.ledger.Append(ctx, &ledger.Entry{Kind: ledger.Start, Time: w.now})
 		if err := n.start(); err != nil {
 			return 0, err
 		}

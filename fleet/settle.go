@@ -63,7 +63,7 @@ func (f *Fleet) gather(counted int64) (s Settlement, of []*line, whole bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
-	s = Settlement{Log: f.c.Log, Tick: f.tick}
+	s = Settlement{Log: f.c.Log, Tick: f.tick, Recovery: f.recovery}
 	s.Earliest, s.Latest = f.clock.bounds(now)
 	whole = true
 	for a, l := range f.lines {

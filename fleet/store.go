@@ -19,10 +19,11 @@ import (
 type Store interface {
 	// Join makes the node known, and tells what the store remembers of it. Where the
 	// store remembers nothing of any node, every ledger that it has a copy of is missed
-	// from then on until it is Ready. The node's ticks begin anew.
+	// from then on until it is Ready. Its Tick goes on from the greater of
+	// the one said and the one known.
 	//
 	// The policy of a node that joins where no other is alive is the deployment's.
-	Join(ctx context.Context, log, node, policy string) (Joined, error)
+	Join(ctx context.Context, b Beat) (Joined, error)
 	// Load says that a node has put another policy in force, which is the deployment's
 	// from now on.
 	Load(ctx context.Context, log, policy string) error
@@ -100,9 +101,11 @@ type Bound struct {
 // the demands of one account.
 type Charge struct {
 	// Log and Tick say what the store told this node before: one that does not know the
-	// tick has forgotten, and fails with ErrForgotten. An empty Log says nothing.
+	// tick, or counts another recovery, has forgotten, and fails with ErrForgotten. An
+	// empty Log says nothing.
 	Log      string
 	Tick     int64
+	Recovery int64
 	Bounds   []Bound
 	Demands  []Demand // in the order of their segments
 	Segments int      // how many there are; some may have no demand
@@ -128,10 +131,12 @@ type Charged struct {
 
 // A Settlement is what one node settles.
 type Settlement struct {
-	Log     string
-	Tick    int64 // as in a Charge; where the store does not know it, it grants nothing
-	Counted int64 // all that the log's entries before this one say was taken is in the store with it; 0: says nothing
-	Lines   []Line
+	Log string
+	// Tick and Recovery are as in a Charge; a store that does not know them grants
+	// nothing.
+	Tick, Recovery int64
+	Counted        int64 // all that the log's entries before this one say was taken is in the store with it; 0: says nothing
+	Lines          []Line
 	// Earliest and Latest are as in a Charge.
 	Earliest, Latest Stamp
 }
@@ -186,6 +191,7 @@ type Joined struct {
 	Acts     int64 // up to which entry its acts are published
 	Obeyed   int64 // up to which number it has the acts on its ledger
 	Recovery int64
+	Tick     int64
 }
 
 // A Mark says when the store acknowledged entries of a ledger: those from First on and
@@ -198,6 +204,7 @@ type Mark struct {
 // A Beat is what a node tells of itself.
 type Beat struct {
 	Log, Node string
+	Last      int64 // the Tick that the store was heard to have; one that has less keeps nothing of this
 	Tick      int64 // never smaller than before; to be kept where it is greater
 	Policy    string
 	Seen      int64 // acts up to this number are known

@@ -204,8 +204,8 @@ const tickEvery = time.Second
 
 func (f *Fleet) sync(ctx context.Context, holds func() []policy.Hold) error {
 	asked := f.now()
-	b := Beat{Log: f.c.Log, Node: f.c.Node, Policy: f.policy(), Tick: f.tick, Seen: f.seen, Obeyed: f.obeyed}
-	if f.tick == 0 || asked.since(f.ticked) >= tickEvery {
+	b := Beat{Log: f.c.Log, Node: f.c.Node, Policy: f.policy(), Last: f.tick, Tick: f.tick, Seen: f.seen, Obeyed: f.obeyed}
+	if f.ticked == (moment{}) || asked.since(f.ticked) >= tickEvery {
 		b.Tick++
 	}
 	news, err := f.c.Store.Sync(ctx, b)

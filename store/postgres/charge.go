@@ -105,7 +105,7 @@ const charge = `WITH ` + clockWithin + `, ` + standing + `,
 	over AS MATERIALIZED (SELECT * FROM would WHERE n > lim ORDER BY seg, place, win LIMIT 1),
 	fit AS MATERIALIZED (
 		SELECT CASE WHEN (SELECT count(*) FROM b) = cardinality($4::int[]) THEN coalesce((SELECT seg FROM over), $11::int) ELSE -1 END AS n
-		WHERE $12::text = '' OR EXISTS (SELECT FROM weir.nodes WHERE log = $12 AND tick >= $13::bigint)),
+		WHERE $12::text = '' OR EXISTS (SELECT FROM weir.nodes x, weir.fleet f WHERE x.log = $12 AND x.tick >= $13::bigint AND f.recovery = $14::bigint)),
 	put AS (
 		INSERT INTO weir.taken AS t (account, subject, at) SELECT d.id, d.subject, clk.stamp FROM d, clk, fit WHERE d.seg < fit.n
 		ON CONFLICT (account, subject) DO UPDATE SET at = greatest(t.at, excluded.at)),
@@ -141,7 +141,7 @@ func (s *Store) Charge(ctx context.Context, c *fleet.Charge) (done fleet.Charged
 		if missing {
 			all.Queue(makeCounts, b.ids, windowSpans())
 		}
-		all.Queue(charge, int64(c.Earliest), int64(c.Latest), b.ids, b.places, b.windows, b.spans, b.limits, segments, places, subjects, c.Segments, c.Log, c.Tick).
+		all.Queue(charge, int64(c.Earliest), int64(c.Latest), b.ids, b.places, b.windows, b.spans, b.limits, segments, places, subjects, c.Segments, c.Log, c.Tick, c.Recovery).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&fit, &done.Now, &place, &window, &limit, &free) })
 		return s.pool.SendBatch(ctx, &all).Close()
 	}

@@ -35,7 +35,8 @@ func (s *Store) ask(ctx context.Context, what string, do func(ctx context.Contex
 const recent = 32 * 24 * time.Hour
 
 // Join is fleet.Store's.
-func (s *Store) Join(ctx context.Context, log, node, policy string) (j fleet.Joined, err error) {
+func (s *Store) Join(ctx context.Context, b fleet.Beat) (j fleet.Joined, err error) {
+	log, policy := b.Log, b.Policy
 	err = s.ask(ctx, "join in store", func(ctx context.Context) error {
 		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, `INSERT INTO weir.fleet (one, recovery, seq, policy, loaded) VALUES (true, 0, 0, '', 0) ON CONFLICT DO NOTHING`); err != nil {
@@ -65,9 +66,9 @@ func (s *Store) Join(ctx context.Context, log, node, policy string) (j fleet.Joi
 				return err
 			}
 			return tx.QueryRow(ctx, `INSERT INTO weir.nodes AS n (log, node, policy, seen, tick, counted, obeyed, acts, recovery)
-				VALUES ($1, $2, $3, `+clock+`, 0, 0, 0, 0, 0)
-				ON CONFLICT (log) DO UPDATE SET node = $2, policy = $3, tick = 0, seen = `+clock+` RETURNING `+clock+`, counted, acts, obeyed`,
-				log, node, policy).Scan(&j.Now, &j.Counted, &j.Acts, &j.Obeyed)
+				VALUES ($1, $2, $3, `+clock+`, $4, 0, 0, 0, 0)
+				ON CONFLICT (log) DO UPDATE SET node = $2, policy = $3, tick = greatest(n.tick, $4), seen = `+clock+` RETURNING `+clock+`, counted, acts, obeyed, tick`,
+				log, b.Node, policy, b.Tick).Scan(&j.Now, &j.Counted, &j.Acts, &j.Obeyed, &j.Tick)
 		})
 	})
 	return j, err
@@ -144,8 +145,8 @@ func (s *Store) Sync(ctx context.Context, b fleet.Beat) (news fleet.News, err er
 			}
 			return err
 		})
-		all.Queue(`UPDATE weir.nodes SET tick = $2, policy = $3, node = $4, obeyed = greatest(obeyed, $5), seen = `+clock+` WHERE log = $1 AND (tick < $2 OR policy <> $3)`,
-			b.Log, b.Tick, b.Policy, b.Node, b.Obeyed)
+		all.Queue(`UPDATE weir.nodes SET tick = $2, policy = $3, node = $4, obeyed = greatest(obeyed, $5), seen = `+clock+` 
+			WHERE log = $1 AND tick >= $6 AND (tick < $2 OR policy <> $3)`, b.Log, b.Tick, b.Policy, b.Node, b.Obeyed, b.Last)
 		all.Queue(`SELECT coalesce(f.recovery, -1), coalesce(f.policy, ''), coalesce(f.loaded, 0), now.c
 			FROM (SELECT ` + clock + ` AS c) now LEFT JOIN weir.fleet f ON true`).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&news.Recovery, &news.Policy, &news.Loaded, &news.Now)

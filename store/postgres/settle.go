@@ -37,7 +37,7 @@ const grant = `WITH ` + clockWithin + `, ` + standing + `,
 	g AS (
 		SELECT b.place, b.id, i.used, i.span, greatest(0, least(i.want, min((b.lim - b.n - b.leased) / $12::bigint) FILTER (WHERE b.lim >= 0))) AS n
 		FROM b JOIN unnest($9::bigint[], $10::bigint[], $11::bigint[]) WITH ORDINALITY i(used, want, span, place) USING (place)
-		WHERE i.want > 0 AND EXISTS (SELECT FROM weir.nodes WHERE log = $8 AND tick >= $13::bigint) GROUP BY b.place, b.id, i.used, i.want, i.span)
+		WHERE i.want > 0 AND EXISTS (SELECT FROM weir.nodes x, weir.fleet f WHERE x.log = $8 AND x.tick >= $13::bigint AND f.recovery = $14::bigint) GROUP BY b.place, b.id, i.used, i.want, i.span)
 	INSERT INTO weir.leases AS l (account, log, granted, used, ends, sealed)
 	SELECT g.id, $8, g.used + g.n, g.used, clk.c + g.span, false FROM g CROSS JOIN clk
 	WHERE g.n > 0 OR EXISTS (SELECT FROM weir.leases x WHERE x.account = g.id AND x.log = $8)
@@ -82,7 +82,7 @@ func (s *Store) Settle(ctx context.Context, c *fleet.Settlement) (done fleet.Set
 			all.Queue(endLeases, c.Log, b.ids)
 		}
 		if wanted {
-			all.Queue(grant, append(these[:7:7], c.Log, used, want, span, int64(fleet.Part), c.Tick)...)
+			all.Queue(grant, append(these[:7:7], c.Log, used, want, span, int64(fleet.Part), c.Tick, c.Recovery)...)
 		}
 		all.Queue(`UPDATE weir.nodes SET counted = greatest(counted, $2) WHERE log = $1 RETURNING `+clock, c.Log, c.Counted).QueryRow(func(row pgx.Row) error {
 			known++

@@ -56,7 +56,7 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 	join := func(t *testing.T, d Deployment, logs ...string) {
 		t.Helper()
 		for _, log := range logs {
-			j, err := d.Store.Join(ctx, log, log[13:], "p")
+			j, err := d.Store.Join(ctx, fleet.Beat{Log: log, Node: log[13:], Policy: "p"})
 			if err == nil {
 				err = d.Store.Ready(ctx, log, 0, j.Recovery)
 			}
@@ -78,7 +78,7 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 	}
 	settle := func(t *testing.T, d Deployment, log string, l fleet.Line) fleet.Lease {
 		t.Helper()
-		done, err := d.Store.Settle(ctx, &fleet.Settlement{Log: log, Lines: []fleet.Line{l}})
+		done, err := d.Store.Settle(ctx, &fleet.Settlement{Log: log, Recovery: 1, Lines: []fleet.Line{l}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -323,7 +323,7 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 		if n := news(seen); len(n.Acts) != 2 || n.Acts[1].Lifts || n.Acts[1].Until != 1<<50 {
 			t.Errorf("%+v", n.Acts)
 		}
-		j, err := d.Store.Join(ctx, here, "node-1", "p")
+		j, err := d.Store.Join(ctx, fleet.Beat{Log: here, Node: "node-1", Policy: "p"})
 		if err != nil || j.Acts != 10 {
 			t.Errorf("%+v, %v", j, err)
 		}
@@ -373,13 +373,13 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 		if err := d.Store.Accept(ctx, "weir.example/nobody"); err == nil {
 			t.Error("a node that is not known was accepted")
 		}
-		if j, err := d.Store.Join(ctx, here, "node-1", "p"); err != nil || j.Counted != 10 || j.Recovery != n.Recovery {
+		if j, err := d.Store.Join(ctx, fleet.Beat{Log: here, Node: "node-1", Policy: "p"}); err != nil || j.Counted != 10 || j.Recovery != n.Recovery {
 			t.Errorf("%+v, %v", j, err)
 		}
 		if _, err := d.Store.Settle(ctx, &fleet.Settlement{Log: here, Counted: 12}); err != nil {
 			t.Fatal(err)
 		}
-		if j, err := d.Store.Join(ctx, here, "node-1", "p"); err != nil || j.Counted != 12 {
+		if j, err := d.Store.Join(ctx, fleet.Beat{Log: here, Node: "node-1", Policy: "p"}); err != nil || j.Counted != 12 {
 			t.Errorf("%+v, %v", j, err)
 		}
 	})
@@ -388,24 +388,35 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 		d := open(t)
 		join(t, d, here)
 		c := fleetCharge([]fleet.Bound{fleetBound("a", 5)}, 1, 2)
-		c.Log, c.Tick = here, 3
+		c.Log, c.Tick, c.Recovery = here, 3, 1
 		if _, err := d.Store.Charge(ctx, c); !errors.Is(err, fleet.ErrForgotten) {
 			t.Fatalf("a store that does not know the tick: %v", err)
 		}
-		s := &fleet.Settlement{Log: here, Tick: 3, Lines: []fleet.Line{{Bound: fleetBound("a", 100), Want: 5, Span: time.Minute, Takes: []fleet.Take{{Subject: fleetSubject(9)}}}}}
+		s := &fleet.Settlement{Log: here, Tick: 3, Recovery: 1, Lines: []fleet.Line{{Bound: fleetBound("a", 100), Want: 5, Span: time.Minute, Takes: []fleet.Take{{Subject: fleetSubject(9)}}}}}
 		if done, err := d.Store.Settle(ctx, s); err != nil || done.Leases[0].Granted != 0 {
 			t.Errorf("settled %+v, %v", done, err)
 		}
 		if _, err := d.Store.Sync(ctx, fleet.Beat{Log: here, Node: "node-1", Tick: 3, Obeyed: 7}); err != nil {
 			t.Fatal(err)
 		}
+		if n, err := d.Store.Sync(ctx, fleet.Beat{Log: here, Node: "node-1", Last: 5, Tick: 6}); err != nil || n.Before != 3 {
+			t.Fatalf("%+v, %v", n, err)
+		}
+		if n, err := d.Store.Sync(ctx, fleet.Beat{Log: here, Node: "node-1", Last: 5, Tick: 6}); err != nil || n.Before != 3 {
+			t.Fatalf("what shows that it has forgotten is overwritten: %+v, %v", n, err)
+		}
 		if done, err := d.Store.Charge(ctx, c); err != nil || done.Fit != 2 {
 			t.Fatalf("%+v, %v", done, err)
+		}
+		other := *c
+		other.Recovery++
+		if _, err := d.Store.Charge(ctx, &other); !errors.Is(err, fleet.ErrForgotten) {
+			t.Fatalf("another recovery: %v", err)
 		}
 		if done, err := d.Store.Settle(ctx, s); err != nil || done.Leases[0].Granted != 5 {
 			t.Errorf("settled %+v, %v", done, err)
 		}
-		if j, err := d.Store.Join(ctx, here, "node-1", "p"); err != nil || j.Obeyed != 7 {
+		if j, err := d.Store.Join(ctx, fleet.Beat{Log: here, Node: "node-1", Policy: "p"}); err != nil || j.Obeyed != 7 {
 			t.Errorf("%+v, %v", j, err)
 		}
 	})
@@ -419,11 +430,11 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 				t.Errorf("%q since %d, %v; want %q", n.Policy, n.Loaded, err, want)
 			}
 		}
-		if _, err := d.Store.Join(ctx, here, "node-1", "p1"); err != nil {
+		if _, err := d.Store.Join(ctx, fleet.Beat{Log: here, Node: "node-1", Policy: "p1"}); err != nil {
 			t.Fatal(err)
 		}
 		says("p1")
-		if _, err := d.Store.Join(ctx, there, "node-2", "p2"); err != nil {
+		if _, err := d.Store.Join(ctx, fleet.Beat{Log: there, Node: "node-2", Policy: "p2"}); err != nil {
 			t.Fatal(err)
 		}
 		says("p1") // who joins does not decide for others
@@ -432,7 +443,7 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 		}
 		says("p2")
 		d.Pass(2 * fleet.Alive)
-		if _, err := d.Store.Join(ctx, there, "node-2", "p3"); err != nil {
+		if _, err := d.Store.Join(ctx, fleet.Beat{Log: there, Node: "node-2", Policy: "p3"}); err != nil {
 			t.Fatal(err)
 		}
 		says("p3") // but where no other is alive
@@ -482,7 +493,7 @@ func likeTheModel(t *testing.T, d Deployment, seed uint64) {
 	logs := []string{"weir.example/node-1", "weir.example/node-2"}
 	for _, s := range stores {
 		for _, log := range logs {
-			j, err := s.Join(ctx, log, log, "p")
+			j, err := s.Join(ctx, fleet.Beat{Log: log, Node: log, Policy: "p"})
 			if err == nil {
 				err = s.Ready(ctx, log, 0, j.Recovery)
 			}
@@ -514,7 +525,7 @@ func likeTheModel(t *testing.T, d Deployment, seed uint64) {
 			}
 		case x < 8:
 			log := logs[r.IntN(2)]
-			s := &fleet.Settlement{Log: log}
+			s := &fleet.Settlement{Log: log, Recovery: 1}
 			for i, b := range bounds {
 				if r.IntN(2) == 0 {
 					continue

@@ -198,7 +198,8 @@ func (l *Link) do(ctx context.Context, op string, work func(s *fleetState, now f
 
 var errUnknownNode = errors.New("the store does not know this node")
 
-func (l *Link) Join(ctx context.Context, log, node, policy string) (j fleet.Joined, err error) {
+func (l *Link) Join(ctx context.Context, b fleet.Beat) (j fleet.Joined, err error) {
+	log, policy := b.Log, b.Policy
 	err = l.do(ctx, "Join", func(s *fleetState, now fleet.Stamp) error {
 		if len(s.Nodes) == 0 {
 			s.Recovery++
@@ -220,8 +221,8 @@ func (l *Link) Join(ctx context.Context, log, node, policy string) (j fleet.Join
 			n = &fleetNode{}
 			s.Nodes[log] = n
 		}
-		n.Node, n.Policy, n.Tick, n.Seen = node, policy, 0, now
-		j = fleet.Joined{Now: now, Counted: n.Counted, Acts: n.Acts, Obeyed: n.Obeyed, Recovery: s.Recovery}
+		n.Node, n.Policy, n.Tick, n.Seen = b.Node, policy, max(n.Tick, b.Tick), now
+		j = fleet.Joined{Now: now, Counted: n.Counted, Acts: n.Acts, Obeyed: n.Obeyed, Recovery: s.Recovery, Tick: n.Tick}
 		return nil
 	})
 	return j, err
@@ -284,9 +285,10 @@ func (l *Link) Sync(ctx context.Context, b fleet.Beat) (news fleet.News, err err
 	err = l.do(ctx, "Sync", func(s *fleetState, now fleet.Stamp) error {
 		news = fleet.News{Now: now, Before: -1, Recovery: s.Recovery, Policy: s.Policy, Loaded: s.Loaded}
 		if n := s.Nodes[b.Log]; n != nil {
-			news.Before = n.Tick
-			n.Tick, n.Policy, n.Seen, n.Node = max(n.Tick, b.Tick), b.Policy, now, b.Node
-			n.Obeyed = max(n.Obeyed, b.Obeyed)
+			if news.Before = n.Tick; n.Tick >= b.Last {
+				n.Tick, n.Policy, n.Seen, n.Node = max(n.Tick, b.Tick), b.Policy, now, b.Node
+				n.Obeyed = max(n.Obeyed, b.Obeyed)
+			}
 		}
 		for _, a := range s.Acts {
 			if a.Seq > b.Seen {
@@ -396,7 +398,7 @@ func within(now, earliest, latest fleet.Stamp) (free, stamp fleet.Stamp) {
 
 func (l *Link) Charge(ctx context.Context, c *fleet.Charge) (done fleet.Charged, err error) {
 	err = l.do(ctx, "Charge", func(s *fleetState, now fleet.Stamp) error {
-		if n := s.Nodes[c.Log]; c.Log != "" && (n == nil || n.Tick < c.Tick) {
+		if n := s.Nodes[c.Log]; c.Log != "" && (n == nil || n.Tick < c.Tick || s.Recovery != c.Recovery) {
 			return fleet.ErrForgotten
 		}
 		free, stamp := within(now, c.Earliest, c.Latest)
@@ -466,7 +468,7 @@ func (l *Link) Settle(ctx context.Context, c *fleet.Settlement) (done fleet.Sett
 				}
 				s.take(line.Account, t.Subject, at)
 			}
-			if n.Tick < c.Tick {
+			if n.Tick < c.Tick || s.Recovery != c.Recovery {
 				line.Want = 0
 			}
 			done.Leases = append(done.Leases, s.lease(c.Log, &line, now, free))
