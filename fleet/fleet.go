@@ -171,7 +171,7 @@ func (f *Fleet) Join(ctx context.Context) error {
 		f.c.Forgot = false
 	}
 	f.mu.Lock()
-	b := Beat{Log: f.c.Log, Node: f.c.Node, Policy: f.policy(), Tick: f.tick}
+	b := Beat{Log: f.c.Log, Node: f.c.Node, Policy: f.policy(), Last: f.tick, Tick: f.tick}
 	f.mu.Unlock()
 	j, err := f.c.Store.Join(ctx, b)
 	if err != nil {

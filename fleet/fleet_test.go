@@ -344,6 +344,7 @@ func play(seed uint64, faulty func(fleet.Store) fleet.Store) (takes int, err err
 			}
 		default:
 			w.store.Restore(backup)
+			backup = nil
 			for _, n := range w.nodes {
 				n.forgot = true // as its ledger's copy shows, if it begins anew
 			}

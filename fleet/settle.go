@@ -73,7 +73,9 @@ func (f *Fleet) gather(counted int64) (s Settlement, of []*line, whole bool) {
 		}
 		seal := l.sealing && l.reserved == 0
 		want := int64(0)
-		if !l.sealing && f.clock.frozen == 0 && f.standing(now) == nil {
+		over := l.span > 0 && now.since(l.leased) >= l.span-l.span/20
+		// What is under way under a lease that has ended belongs to none that follows.
+		if !l.sealing && !(over && l.reserved > 0) && f.clock.frozen == 0 && f.standing(now) == nil {
 			want = max(0, l.want-l.left(now))
 			if want <= l.want/2 && l.span > 0 && now.since(l.leased) < l.span/2 {
 				want = 0 // enough is left

@@ -19,8 +19,8 @@ import (
 type Store interface {
 	// Join makes the node known, and tells what the store remembers of it. Where the
 	// store remembers nothing of any node, every ledger that it has a copy of is missed
-	// from then on until it is Ready. Its Tick goes on from the greater of
-	// the one said and the one known.
+	// from then on until it is Ready. A store that has a smaller tick than
+	// Last has forgotten: every node is missed until it is Ready again.
 	//
 	// The policy of a node that joins where no other is alive is the deployment's.
 	Join(ctx context.Context, b Beat) (Joined, error)
@@ -50,7 +50,8 @@ type Store interface {
 	// one step. Whoever counts in a window costs nothing more there, unless more count
 	// than may: some are counted longer than they need be.
 	Charge(ctx context.Context, c *Charge) (Charged, error)
-	// Settle takes over what was taken under leases, and grants others.
+	// Settle takes over what was taken under leases, and grants others. Of a lease that
+	// has ended nothing is left when more is wanted: the next begins with what was used.
 	Settle(ctx context.Context, s *Settlement) (Settled, error)
 	// Usage tells what was taken by each account, in order, beside what is leased.
 	Usage(ctx context.Context, accounts []Account) ([]Usage, error)

@@ -214,7 +214,8 @@ func (f *Fleet) sync(ctx context.Context, holds func() []policy.Hold) error {
 	}
 	got := f.now()
 	if news.Before < f.tick {
-		return f.rolledBack(ctx)
+		f.rolledBack()
+		return ErrMissing
 	}
 	if b.Tick > f.tick {
 		f.mu.Lock()
@@ -271,16 +272,12 @@ func (f *Fleet) sync(ctx context.Context, holds func() []policy.Hold) error {
 
 // rolledBack is what is done where the store does not know what it has answered
 // before: it was put back to an older state.
-func (f *Fleet) rolledBack(ctx context.Context) error {
+func (f *Fleet) rolledBack() {
 	f.mu.Lock()
-	f.joined = false
+	f.joined = false // with the next Touch the store hears of it
 	f.distrust()
 	f.mu.Unlock()
-	if err := f.c.Store.Recover(ctx, f.c.Log); err != nil {
-		return err
-	}
 	f.c.Logger.Error("the shared store was put back to an older state; every node tells again what its ledger says was taken")
-	return ErrMissing
 }
 
 // obey appends to the node's own ledger what the others have decided and it does not

@@ -73,8 +73,9 @@ func (c *copier) align(ctx context.Context) error {
 			ErrForked, head.Size, l.o.Key.Origin())
 	}
 	l.mu.Lock()
-	l.stored = StoreStatus{On: true, Entries: head.Size}
 	note, signed := l.note, l.newest.Size
+	// A log that is new to the store has been signed without it.
+	l.stored = StoreStatus{On: true, Entries: head.Size, Forgot: head.Size > 0 && head.Size < signed}
 	l.mu.Unlock()
 	// The store may have missed the newest notes of the process before.
 	if last := l.chain.last(); last.cover.Size < signed && last.index >= 0 {

@@ -152,8 +152,11 @@ func (b *Batch) read(tree *frontier, last time.Time) (frames []byte, n int, newe
 
 // StoreStatus is how the copy of a log in a store stands.
 type StoreStatus struct {
-	On      bool      // the log has a store
-	Entries int64     // that it has acknowledged
-	Away    time.Time // since when it has not answered; zero while it does
-	Err     error     // what it said last; nil while it answers
+	On      bool  // the log has a store
+	Entries int64 // that it has acknowledged
+	// Forgot: when the log was attached to it, it lacked entries that were signed, and so
+	// had been acknowledged: it was put back to an older state.
+	Forgot bool
+	Away   time.Time // since when it has not answered; zero while it does
+	Err    error     // what it said last; nil while it answers
 }

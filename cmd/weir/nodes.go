@@ -18,6 +18,7 @@ func (s *server) newFleet(mode guard.Mode) (*fleet.Fleet, error) {
 		Store: s.state.shared, Ledger: s.state.whole(), Log: s.state.origin, Node: s.cfg.Node,
 		Policy:  func() string { return s.guard.Policy().Version() },
 		Time:    func() time.Time { return s.guard.Now() },
+		Forgot:  s.state.ledger.Status().Store.Forgot,
 		Refresh: s.cfg.Store.Refresh, Logger: s.log,
 	})
 }

@@ -60,6 +60,17 @@ func (s *Store) Join(ctx context.Context, b fleet.Beat) (j fleet.Joined, err err
 					return err
 				}
 			}
+			var behind bool
+			err := tx.QueryRow(ctx, `SELECT coalesce((SELECT tick FROM weir.nodes WHERE log = $1), 0) < $2`, log, b.Last).Scan(&behind)
+			if err != nil {
+				return err
+			}
+			if behind {
+				j.Recovery++
+				if _, err := tx.Exec(ctx, `UPDATE weir.fleet SET recovery = $1`, j.Recovery); err != nil {
+					return err
+				}
+			}
 			if _, err := tx.Exec(ctx, `UPDATE weir.fleet SET policy = $2, loaded = `+clock+` WHERE loaded = 0 OR policy <> $2
 					AND NOT EXISTS (SELECT FROM weir.nodes WHERE log <> $1 AND seen > `+clock+` - $3::bigint)`,
 				log, policy, fleet.Alive.Microseconds()); err != nil {

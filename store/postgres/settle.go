@@ -26,8 +26,11 @@ const put = `WITH ` + clockWithin + `, ` + standing + `,
 		+ (SELECT count(*) FROM d WHERE d.place = b.place AND d.at > b.edge AND (d.old IS NULL OR d.old <= b.edge))
 	FROM b WHERE k.account = b.id AND k.span = b.span`
 
-const useLeases = `UPDATE weir.leases l SET used = least(greatest(l.used, i.used), l.granted), sealed = l.sealed OR i.sealed
-	FROM unnest($2::bigint[], $3::bigint[], $4::boolean[]) i(id, used, sealed) WHERE l.account = i.id AND l.log = $1`
+// useLeases takes over what was used. Of a lease that has ended some may have ceased to
+// count: what is left does not come to life again with the next.
+const useLeases = `UPDATE weir.leases l SET used = least(greatest(l.used, i.used), l.granted), sealed = l.sealed OR i.sealed,
+		granted = CASE WHEN i.want > 0 AND l.ends <= ` + clock + ` THEN least(greatest(l.used, i.used), l.granted) ELSE l.granted END
+	FROM unnest($2::bigint[], $3::bigint[], $4::boolean[], $5::bigint[]) i(id, used, sealed, want) WHERE l.account = i.id AND l.log = $1`
 
 const endLeases = `DELETE FROM weir.leases WHERE log = $1 AND account = ANY ($2) AND sealed AND ends <= ` + clock
 
@@ -78,7 +81,7 @@ func (s *Store) Settle(ctx context.Context, c *fleet.Settlement) (done fleet.Set
 			all.Queue(put, append(these[:7:7], places, subjects, moments)...)
 		}
 		if len(c.Lines) > 0 {
-			all.Queue(useLeases, c.Log, b.ids, used, sealed)
+			all.Queue(useLeases, c.Log, b.ids, used, sealed, want)
 			all.Queue(endLeases, c.Log, b.ids)
 		}
 		if wanted {

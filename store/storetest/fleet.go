@@ -256,6 +256,22 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 		}
 	})
 
+	t.Run("a lease that has ended does not come to life again", func(t *testing.T) {
+		d := open(t)
+		join(t, d, here)
+		b := fleetBound("a", 100)
+		settle(t, d, here, fleet.Line{Bound: b, Want: 10, Span: 10 * time.Second})
+		d.Pass(2 * time.Hour)
+		var who []int
+		for i := range 91 {
+			who = append(who, i)
+		}
+		fits(t, d, 90, []fleet.Bound{b}, who...) // it counts in the day still
+		if l := settle(t, d, here, fleet.Line{Bound: b, Used: 3, Takes: []fleet.Take{{Subject: fleetSubject(1)}}, Want: 10, Span: 10 * time.Second}); l.Granted != 3+2 || l.Used != 3 {
+			t.Fatalf("%+v", l)
+		}
+	})
+
 	t.Run("what is told twice counts once", func(t *testing.T) {
 		d := open(t)
 		join(t, d, here)
@@ -408,6 +424,9 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 		if done, err := d.Store.Charge(ctx, c); err != nil || done.Fit != 2 {
 			t.Fatalf("%+v, %v", done, err)
 		}
+		if j, err := d.Store.Join(ctx, fleet.Beat{Log: here, Node: "node-1", Last: 3, Tick: 3}); err != nil || j.Recovery != 1 || j.Tick != 3 {
+			t.Fatalf("%+v, %v", j, err)
+		}
 		other := *c
 		other.Recovery++
 		if _, err := d.Store.Charge(ctx, &other); !errors.Is(err, fleet.ErrForgotten) {
@@ -418,6 +437,9 @@ func FleetStore(t *testing.T, open func(t *testing.T) Deployment) {
 		}
 		if j, err := d.Store.Join(ctx, fleet.Beat{Log: here, Node: "node-1", Policy: "p"}); err != nil || j.Obeyed != 7 {
 			t.Errorf("%+v, %v", j, err)
+		}
+		if j, err := d.Store.Join(ctx, fleet.Beat{Log: here, Node: "node-1", Last: 9, Tick: 9}); err != nil || j.Recovery != 2 || j.Tick != 9 {
+			t.Errorf("who knows better joins: %+v, %v", j, err)
 		}
 	})
 

@@ -221,6 +221,9 @@ func (l *Link) Join(ctx context.Context, b fleet.Beat) (j fleet.Joined, err erro
 			n = &fleetNode{}
 			s.Nodes[log] = n
 		}
+		if n.Tick < b.Last {
+			s.Recovery++
+		}
 		n.Node, n.Policy, n.Tick, n.Seen = b.Node, policy, max(n.Tick, b.Tick), now
 		j = fleet.Joined{Now: now, Counted: n.Counted, Acts: n.Acts, Obeyed: n.Obeyed, Recovery: s.Recovery, Tick: n.Tick}
 		return nil
@@ -491,6 +494,9 @@ func (s *fleetState) lease(log string, line *fleet.Line, now, free fleet.Stamp) 
 	}
 	if l != nil {
 		l.Used = min(max(l.Used, line.Used), l.Granted)
+		if l.Ends <= now && line.Want > 0 {
+			l.Granted = l.Used // some of it may have ceased to count: it does not come to life again
+		}
 		if line.Sealed {
 			l.Sealed = true
 			if l.Ends <= now {
