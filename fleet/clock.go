@@ -2,19 +2,41 @@ package fleet
 
 import (
 	"fmt"
+	"sync"
 	"time"
 )
 
 // A moment is a node's time, twice: by ticks, which nobody can set, and by the wall
 // clock, which goes on while the machine sleeps.
-type moment struct{ ticks, wall time.Time }
+type moment struct {
+	ticks, wall time.Time
+	// passed is how much time had passed at most since the beginning: what stood still
+	// while the machine slept, or was set back, takes nothing of it back.
+	passed time.Duration
+}
+
+// A watch reads the clocks. Its methods may be called from any goroutine.
+type watch struct {
+	mu   sync.Mutex
+	last moment
+}
+
+func (w *watch) read(ticks, wall func() time.Time) moment {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := moment{ticks: ticks(), wall: wall()}
+	if w.last.ticks.IsZero() {
+		now.passed = 1 // no moment is the zero one
+	} else {
+		now.passed = w.last.passed + max(now.ticks.Sub(w.last.ticks), now.wall.Sub(w.last.wall), 0)
+	}
+	w.last = now
+	return now
+}
 
 // since gives how much time has passed at most since an earlier moment, as far as the
-// node can tell: what stands still while the machine sleeps, or was set back, does not
-// make a lease longer.
-func (m moment) since(earlier moment) time.Duration {
-	return max(m.ticks.Sub(earlier.ticks), m.wall.Sub(earlier.wall), 0)
-}
+// node can tell.
+func (m moment) since(earlier moment) time.Duration { return m.passed - earlier.passed }
 
 const (
 	// jump is the difference between the node's clock and the store's from which on
@@ -82,7 +104,7 @@ func (a *agreement) bounds(now moment) (earliest, latest Stamp) {
 		return 0, 0
 	}
 	least := max(now.ticks.Sub(a.late.ticks), 0)
-	most := max(now.ticks.Sub(a.early.ticks), now.wall.Sub(a.early.wall), 0)
+	most := now.since(a.early)
 	return a.store.Add(least - least/drift - jump), a.store.Add(most + most/drift + jump)
 }
 

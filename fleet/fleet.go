@@ -78,6 +78,7 @@ type Fleet struct {
 	load     bool   // guarded by mu; the store is to be told of a policy that was loaded
 	recovery int64  // guarded by mu; as Join was told
 
+	watch  watch
 	follow followed
 	poke   chan struct{} // there is something to settle
 	act    chan struct{} // there are acts to publish
@@ -116,7 +117,7 @@ func New(c Config) (*Fleet, error) {
 	return &Fleet{c: c, lines: map[Account]*line{}, poke: make(chan struct{}, 1), act: make(chan struct{}, 1)}, nil
 }
 
-func (f *Fleet) now() moment { return moment{f.c.Now(), f.c.Wall()} }
+func (f *Fleet) now() moment { return f.watch.read(f.c.Now, f.c.Wall) }
 
 // retry is what a client is told to wait while a node is closed.
 const retry = 2 * time.Second
