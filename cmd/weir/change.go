@@ -134,6 +134,7 @@ func (s *server) reload(ctx context.Context) {
 	}
 	if rules.Digest() == s.guard.Policy().Digest() {
 		s.note.set("")
+		s.loaded() // it may not be that of the other nodes
 		return
 	}
 	v, err := s.book.Propose(ctx, rules, "", "file:"+filepath.Base(s.cfg.Policy))
@@ -155,6 +156,7 @@ func (s *server) reload(ctx context.Context) {
 	s.book.Enforced(rules)
 	s.watch.SetRules(rules.Watch())
 	s.note.set("")
+	s.loaded()
 	s.log.Info("policy reloaded", "version", rules.Version(), "wider", v.Wider, "signed", v.Have)
 }
 

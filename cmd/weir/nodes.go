@@ -38,3 +38,10 @@ func orNil(f *fleet.Fleet) guard.Shared {
 	}
 	return f
 }
+
+// loaded says to the other nodes that the policy in force here was put in force.
+func (s *server) loaded() {
+	if s.fleet != nil {
+		s.fleet.Load()
+	}
+}

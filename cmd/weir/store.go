@@ -96,6 +96,8 @@ func openShared(ctx context.Context, cfg *config, log *slog.Logger) (*postgres.S
 type storeCommand struct {
 	Init  storeInitCommand  `cmd:"" help:"Prepare the database that weir.yaml names, or bring it up to date."`
 	Check storeCheckCommand `cmd:"" help:"Say what the shared store holds, and whether it can be relied on."`
+	// Accept is for what no node can tell any more.
+	Accept storeAcceptCommand `cmd:"" help:"Say that a node which is missed is gone for good."`
 }
 
 type storeInitCommand struct {
@@ -262,14 +264,22 @@ func (c *storeCheckCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
+	nodes, err := store.Nodes(s.ctx)
+	if err != nil {
+		return err
+	}
 	if c.JSON {
 		if all == nil {
 			all = []postgres.Ledger{}
 		}
+		if nodes == nil {
+			nodes = []postgres.Node{}
+		}
 		return printJSON(s, struct {
 			Server  string            `json:"server"`
 			Ledgers []postgres.Ledger `json:"ledgers"`
-		}{about, all})
+			Nodes   []postgres.Node   `json:"nodes"`
+		}{about, all, nodes})
 	}
 	fmt.Fprintln(s.out, about)
 	if len(all) == 0 {
@@ -288,5 +298,52 @@ func (c *storeCheckCommand) Run(s *streams) error {
 		}
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\t%s\n", l.Log, l.Entries, l.Bytes, l.Checkpoints, l.Holder, used, newest)
 	}
+	if len(nodes) > 0 {
+		fmt.Fprintln(w, "\nNODE\tLEDGER\tPOLICY\tOF ALL\tLAST HEARD\tTOLD WHAT WAS TAKEN")
+	}
+	for _, n := range nodes {
+		same, told := "yes", "yes"
+		if !n.Same {
+			same = "no"
+		}
+		if n.Missing {
+			told = "no: nothing is released until it has, or weir store accept"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", n.Node, n.Log, n.Policy, same, n.Seen.Format("2006-01-02 15:04:05"), told)
+	}
 	return w.Flush()
+}
+
+type storeAcceptCommand struct {
+	Ledger string `arg:"" help:"The ledger of the node that is gone, as weir store check lists it."`
+	Config string `short:"c" default:"weir.yaml" type:"path" help:"The configuration of a node of the deployment. Default: weir.yaml."`
+}
+
+func (storeAcceptCommand) Help() string {
+	return `When the database was put back to an older state, or its counts were lost, no node releases anything until each has told again what its ledger says was taken. A node that will never come back is missed for ever; this says that it is not to be waited for.
+
+Whom that node let through in the time that the database has lost counts no more: for up to 30 days the bound is wider by so many. If its disk or its archive is left, bring the node back instead.
+
+Example:
+  weir store accept weir.example/node-3`
+}
+
+func (c *storeAcceptCommand) Run(s *streams) error {
+	cfg, err := loadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	if !cfg.Store.shared() {
+		return usageError{fmt.Errorf("%s names no store", c.Config)}
+	}
+	store, _, err := openShared(s.ctx, cfg, nil)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	if err := store.Accept(s.ctx, c.Ledger); err != nil {
+		return fmt.Errorf("%w. The names stand in: weir store check", err)
+	}
+	fmt.Fprintf(s.out, "%s is not waited for any more.\n", c.Ledger)
+	return nil
 }

@@ -296,3 +296,29 @@ func (s *Store) Usage(ctx context.Context, accounts []fleet.Account) (all []flee
 	})
 	return all, err
 }
+
+// A Node tells how a node stands, for people.
+type Node struct {
+	Node    string    `json:"node"`
+	Log     string    `json:"ledger"`
+	Policy  string    `json:"policy"`
+	Same    bool      `json:"same"` // its policy is the deployment's
+	Seen    time.Time `json:"seen"`
+	Missing bool      `json:"missing"` // it has not told again what was taken
+}
+
+// Nodes tells of every node that has ever joined.
+func (s *Store) Nodes(ctx context.Context) (all []Node, err error) {
+	err = s.ask(ctx, "ask store", func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, `SELECT n.node, n.log, n.policy, n.policy = f.policy, to_timestamp(n.seen / 1000000.0), n.recovery < f.recovery
+			FROM weir.nodes n, weir.fleet f ORDER BY n.log`)
+		if err == nil {
+			all, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Node])
+		}
+		for i := range all {
+			all[i].Seen = all[i].Seen.UTC()
+		}
+		return err
+	})
+	return all, err
+}
