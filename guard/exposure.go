@@ -184,7 +184,7 @@ func (g *Guard) Exposure() Exposure {
 	holds := *g.holds.Load()
 	pol := g.Policy()
 
-	ahead := outlook{guard: g, now: x.At, seen: map[outlookKey]ahead{}, observes: g.observes(pol)}
+	ahead := outlook{guard: g, now: x.At, tallies: tallies{guard: g, now: x.At}, seen: map[outlookKey]ahead{}, observes: g.observes(pol)}
 	g.known.mu.Lock()
 	g.known.get(weir.Party{Kind: weir.ByDeployment}) // listed from the beginning
 	type listed struct {
@@ -197,6 +197,19 @@ func (g *Guard) Exposure() Exposure {
 		all = append(all, listed{party, *known})
 	}
 	g.known.mu.Unlock() // no admission waits for what follows
+	parties := map[weir.Party]bool{}
+	for i := range all {
+		parties[all[i].party] = true
+		for _, a := range all[i].accounts {
+			parties[a.Party] = true
+		}
+	}
+	for _, role := range pol.Roles() {
+		for _, a := range pol.Accounts(&weir.Principal{Kind: weir.Staff, Role: role, Name: Unseen, Credential: Unseen}) {
+			parties[a.Party] = true
+		}
+	}
+	ahead.tallies = g.tallies(x.At, parties)
 	for i := range all {
 		party, known := all[i].party, &all[i].knownParty
 		r := Risk{Party: party, Role: known.role, Who: known.who, Own: known.own, Denied: known.denied, Seen: known.seen}
@@ -211,7 +224,7 @@ func (g *Guard) Exposure() Exposure {
 			accounts = []weir.Account{{Party: party, Budgets: &r.Budget}}
 		}
 		for lane := range weir.NumLanes {
-			r.Taken[lane] = g.meter.Usage(g.counted(x.At), party, lane, 0).Taken
+			r.Taken[lane] = ahead.tallies.of(party, lane, 0).Taken
 			for w, n := range g.left.Usage(g.counted(x.At), party, lane, 0).Taken {
 				r.Taken[lane][w] = max(r.Taken[lane][w], n)
 			}
@@ -273,6 +286,7 @@ func lane(own bool) weir.Lane {
 type outlook struct {
 	guard    *Guard
 	now      time.Time
+	tallies  tallies
 	seen     map[outlookKey]ahead
 	observes bool // something is not enforced: nothing bounds whoever goes there
 }
@@ -289,8 +303,8 @@ func (o *outlook) of(party weir.Party, lane weir.Lane) ahead {
 	key := outlookKey{party, lane}
 	a, asked := o.seen[key]
 	if !asked {
-		a.hour = o.guard.meter.Usage(o.guard.counted(o.now), party, lane, time.Hour).Staying
-		a.day = o.guard.meter.Usage(o.guard.counted(o.now), party, lane, 24*time.Hour).Staying
+		a.hour = o.tallies.of(party, lane, time.Hour).Staying
+		a.day = o.tallies.of(party, lane, 24*time.Hour).Staying
 		if party.Kind > weir.ByActor { // the others are hardly met twice
 			o.seen[key] = a
 		}
