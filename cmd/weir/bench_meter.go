@@ -16,6 +16,8 @@ type benchMeterCommand struct {
 	JSON   bool          `name:"json" help:"Print as JSON."`
 	For    time.Duration `default:"1s" help:"How long each figure is measured, in turn with what it is measured against."`
 	Rounds int           `default:"3" help:"How often; the fastest round counts."`
+	// Postgres is for what nodes share.
+	Postgres string `help:"Measure charges over several nodes, too, in this database, which is to be empty and for this alone." placeholder:"URL"`
 }
 
 func (benchMeterCommand) Help() string {
@@ -23,8 +25,11 @@ func (benchMeterCommand) Help() string {
 
 memory/principal: bytes for a principal with 200 customers in its window. memory/crowd: a window of a million. plan: what the policy says about one exchange.
 
-Example:
-  weir bench meter --json`
+With --postgres, charge/shared: one new customer charged to six parties in the store that nodes share, by one worker and by 16, who have parties of their own; charge/lease: the same of budgets of which the node has leased a share.
+
+Examples:
+  weir bench meter --json
+  weir bench meter --postgres postgres://weir@127.0.0.1/bench`
 }
 
 func benchSubject(n int) (s weir.Subject) {
@@ -127,6 +132,13 @@ func (c *benchMeterCommand) Run(s *streams) error {
 		return m
 	})
 	all = append(all, measurement{Name: "memory/principal", Value: each / principals, Unit: "B"}, measurement{Name: "memory/crowd", Value: of / 1e6, Unit: "MB"})
+	if c.Postgres != "" {
+		more, err := benchFleet(s.ctx, c.Postgres, c.For)
+		if err != nil {
+			return err
+		}
+		all = append(all, more...)
+	}
 	return printMeasurements(s, c.JSON, all)
 }
 
