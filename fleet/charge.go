@@ -24,6 +24,7 @@ type line struct {
 	leased   moment        // when the lease was asked for
 	span     time.Duration // how long it lasts from then on; 0: there is none
 	want     int64         // how many more are wanted
+	share    int64         // how many are asked for at once
 	sealing  bool          // nothing more is taken under it
 	barred   bool          // it was for another budget: until it has ended there is no other
 
@@ -183,10 +184,17 @@ func (f *Fleet) parts(accounts []weir.Account, segments [][]meter.Demand, now mo
 			if n == 0 {
 				break
 			}
-			if n <= l.left(now) {
+			left := l.left(now)
+			if n <= left {
 				p.manner = byLease
 			}
-			l.want = max(l.want, min(wantTimes*n, int64(least/mostShare)))
+			// Twice as many the next time, if they were gone before their time.
+			l.share = max(l.share, wantTimes*n)
+			if n > left && l.span > 0 && l.want == 0 && now.since(l.leased) < l.span/2 {
+				l.share *= 2
+			}
+			l.share = min(l.share, int64(least/mostShare))
+			l.want = max(l.want, l.share)
 		}
 	}
 	slices.SortStableFunc(parts, func(a, b part) int { return compare(a.Account, b.Account) })
@@ -196,7 +204,7 @@ func (f *Fleet) parts(accounts []weir.Account, segments [][]meter.Demand, now mo
 // mostShare bounds a lease to one part of this many of a budget.
 const mostShare = 32
 
-// wantTimes is how many charges like the last a lease is asked for.
+// wantTimes is how many charges like the last a lease is asked for at first.
 const wantTimes = 64
 
 // split finds who of the segments' customers counts already. One who is named by

@@ -26,8 +26,12 @@ func (f *Fleet) keepSettling(ctx context.Context) {
 	f.Settle(late)
 }
 
-// mostLines bounds one settlement.
-const mostLines = 200
+// mostLines and mostTakes bound one settlement: while it is carried out its accounts
+// are charged by nobody else.
+const (
+	mostLines = 200
+	mostTakes = 600
+)
 
 // Settle tells the store what was taken since it was last told, and asks for the
 // leases that are wanted. Run does so several times a second.
@@ -66,12 +70,14 @@ func (f *Fleet) gather(counted int64) (s Settlement, of []*line, whole bool) {
 	s = Settlement{Log: f.c.Log, Tick: f.tick, Recovery: f.recovery}
 	s.Earliest, s.Latest = f.clock.bounds(now)
 	whole = true
+	takes := 0
 	for a, l := range f.lines {
 		// A lease whose time is up is sealed when nobody works with it any more.
 		if l.span > 0 && now.since(l.leased) >= l.span-l.span/20 && l.want == 0 {
 			l.sealing = true
 		}
-		seal := l.sealing && l.reserved == 0
+		n := min(len(l.pending), mostTakes-takes)
+		seal := l.sealing && l.reserved == 0 && n == len(l.pending)
 		want := int64(0)
 		over := l.span > 0 && now.since(l.leased) >= l.span-l.span/20
 		// What is under way under a lease that has ended belongs to none that follows.
@@ -87,18 +93,22 @@ func (f *Fleet) gather(counted int64) (s Settlement, of []*line, whole bool) {
 				want = 0
 			}
 		}
-		if len(l.pending) == 0 && want == 0 && !seal {
+		whole = whole && n == len(l.pending)
+		if n == 0 && want == 0 && !seal {
 			continue
 		}
 		if len(s.Lines) == mostLines {
 			whole = false
 			break
 		}
-		li := Line{Bound: Bound{a, l.limits}, Used: l.used, Want: want, Span: f.c.Lease, Sealed: seal}
-		for _, subject := range l.pending {
+		li := Line{Bound: Bound{a, l.limits}, Used: max(0, l.used-int64(len(l.pending)-n)), Want: want, Span: f.c.Lease, Sealed: seal}
+		for _, subject := range l.pending[:n] {
 			li.Takes = append(li.Takes, Take{Subject: subject})
 		}
-		l.pending = nil
+		takes += n
+		if l.pending = l.pending[n:]; len(l.pending) == 0 {
+			l.pending = nil
+		}
 		s.Lines, of = append(s.Lines, li), append(of, l)
 	}
 	if whole && (len(s.Lines) > 0 || f.follow.uncounted(counted)) {
@@ -139,7 +149,7 @@ func (f *Fleet) settled(s *Settlement, of []*line, done *Settled, asked moment) 
 		case told.Sealed:
 			// The store lets what is left return when its clock says so; here it is over.
 			// What is granted next begins a new one, or goes on with this one's numbers.
-			l.span, l.sealing, l.want = 0, false, 0
+			l.span, l.sealing, l.want, l.share = 0, false, 0, l.share/2
 			l.granted = l.used
 		case told.Want > 0 && got.Granted > 0 && !l.sealing:
 			if got.Ends.Sub(done.Now) < told.Span/2 {
