@@ -164,10 +164,8 @@ const grants = `GRANT USAGE ON SCHEMA weir TO %[1]s;
 	GRANT SELECT ON ALL TABLES IN SCHEMA weir TO %[1]s;
 	GRANT INSERT, DELETE ON weir.subjects TO %[1]s;
 	GRANT INSERT ON weir.checks, weir.ledger_heads, weir.ledger_batches, weir.ledger_checkpoints, weir.policies TO %[1]s;
-	GRANT INSERT, UPDATE, DELETE ON weir.subjects TO %[1]s;
 	GRANT INSERT, UPDATE, DELETE ON weir.vault_meta, weir.vault_keys, weir.vault_customers, weir.vault_index,
 		weir.vault_tokens, weir.vault_token_values, weir.vault_token_pages TO %[1]s;
-	GRANT INSERT ON weir.checks, weir.ledger_heads, weir.ledger_batches, weir.ledger_checkpoints TO %[1]s;
 	GRANT UPDATE ON weir.ledger_heads TO %[1]s;
 	GRANT INSERT, UPDATE ON weir.fleet, weir.nodes, weir.acts TO %[1]s;
 	GRANT INSERT, UPDATE, DELETE ON weir.accounts, weir.taken, weir.counts, weir.leases TO %[1]s`
