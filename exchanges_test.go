@@ -249,6 +249,7 @@ func (h *house) as(t *testing.T, text []byte) {
 	var as struct {
 		Kind, Name, Role, Issuer, Network, Credential, Customer string
 		Act                                                     []string
+		Factor                                                  string // how long ago a second factor was shown
 	}
 	if err := yaml.UnmarshalWithOptions(text, &as, yaml.Strict()); err != nil {
 		t.Fatal(err)
@@ -265,6 +266,13 @@ func (h *house) as(t *testing.T, text []byte) {
 	}
 	if p.Kind != weir.Anonymous && p.Credential == "" {
 		p.Credential = "key:" + as.Name + as.Customer
+	}
+	if as.Factor != "" {
+		ago, err := time.ParseDuration(as.Factor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.SecondFactor, p.Levels = h.clock.now().Add(-ago), []string{"urn:example:mfa"}
 	}
 	if as.Customer != "" {
 		p.Own = weir.Identifier{Kind: "customer", Value: weir.NewPlain(as.Customer)}
@@ -398,7 +406,8 @@ func (h *house) noticed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := p.Notice().Rows
+	notice := p.Notice()
+	rows := notice.Rows
 	err = h.ledger.Replay(0, func(_ int64, e *ledger.Entry) error {
 		if e.Would != nil {
 			return nil // nothing is enforced there, and exposure says so
@@ -408,8 +417,10 @@ func (h *house) noticed(t *testing.T) {
 				continue
 			}
 			declared, _ := p.Class(a.Class)
-			named := slices.ContainsFunc(rows, func(r policy.NoticeRow) bool {
-				return r.Class == declared.Name &&
+			// What is public by its place is so whatever its class.
+			named := len(notice.Public) > 0 && slices.ContainsFunc(p.PublicProfile(), func(f policy.PublicField) bool { return f.Route != "" && f.Route == e.Route })
+			named = named || slices.ContainsFunc(rows, func(r policy.NoticeRow) bool {
+				return r.Class == declared.Name && len(r.Public) > 0 || r.Class == declared.Name &&
 					slices.ContainsFunc(r.Purposes, func(of policy.NoticePurpose) bool { return of.Name == e.Purpose }) &&
 					(r.Own && e.PrincipalKind == weir.Customer || slices.ContainsFunc(r.Recipients, func(to policy.NoticeRecipient) bool { return to.Role == e.Role }))
 			})

@@ -360,7 +360,7 @@ func TestLaw1WhileObserving(t *testing.T) {
 	}
 	body, _ := io.ReadAll(res.Body)
 	res.Body.Close()
-	if res.StatusCode != 503 || bytes.Contains(body, []byte("ada")) {
+	if res.StatusCode != 503 || bytes.Contains(body, []byte("ada@")) {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 }

@@ -25,6 +25,10 @@ var errPlain = errors.New("weir: a personal value is not encoded")
 // NewPlain holds value.
 func NewPlain(value string) Plain { return Plain{&value} }
 
+// PlainAt holds the value that stands at an address, without a copy: it changes with
+// what stands there. It is for whoever owns the place and uses it again and again.
+func PlainAt(value *string) Plain { return Plain{value} }
+
 // Reveal gives the value. Whoever calls it answers for where it goes.
 func (p Plain) Reveal() string {
 	if p.value == nil {

@@ -413,6 +413,7 @@ type Denial struct {
 	Lane    Lane          // for ReasonBudget
 	Window  Window        // for ReasonBudget
 	Retry   time.Duration // when it may be tried again; 0: not by waiting
+	Burst   bool          // for ReasonBudget: it is the bound of a minute, and none of a Window
 	Needs   []Need        // for ReasonNeeds and ReasonBudget: what would help
 }
 

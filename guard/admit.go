@@ -15,6 +15,7 @@ import (
 // has recorded, nothing is to be asked of the service behind the door.
 func (g *Guard) Admit(ctx context.Context, x *weir.Exchange) (*Pass, *weir.Denial) {
 	p := &Pass{guard: g, exchange: *x, began: g.now(), rules: g.rules.Load()}
+	p.room.Accounts = p.accounts[:0]
 	return p.enter(ctx, nil)
 }
 
@@ -51,7 +52,8 @@ func (p *Pass) admit(ctx context.Context, denial *weir.Denial) *weir.Denial {
 	x.Approved = len(g.allowancesOf(&x.Principal, x.Principal.Role, now)) > 0
 	var plan *policy.Plan
 	if denial == nil {
-		plan, denial = p.rules.policy.Plan(x, now, *g.holds.Load())
+		plan = &p.room
+		denial = p.rules.policy.PlanInto(plan, x, now, *g.holds.Load())
 	}
 	if denial != nil {
 		if plan = p.observable(denial); plan == nil {

@@ -169,6 +169,14 @@ func (g *Guard) eased(now time.Time, accounts []weir.Account, standing []*Allowa
 // why the next does not. Where an allowance lets that one through, under gives it at
 // the segment's place, and the charge goes on. under is nil where none was used.
 func (p *Pass) pay(ctx context.Context, batch [][]meter.Demand) (fit int, denial *weir.Denial, under []*Allowance) {
+	if p.plan.Terms {
+		return p.payByTerms(ctx, batch)
+	}
+	return p.payBudgets(ctx, batch)
+}
+
+// payBudgets is pay without what the policy says beside budgets.
+func (p *Pass) payBudgets(ctx context.Context, batch [][]meter.Demand) (fit int, denial *weir.Denial, under []*Allowance) {
 	g := p.guard
 	now := g.now()
 	standing := g.allowancesOf(&p.exchange.Principal, p.plan.Role, now)

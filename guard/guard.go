@@ -117,6 +117,8 @@ type Guard struct {
 	bonds   bonds        // which identifiers are whose
 	known   knownParties // who has been seen, for the exposure
 	watched observed     // what would have been done
+	bursts  *bursts      // what was taken in the last minutes
+	alerted alerted      // of which shares of budgets an alert tells
 	quiet   quiet        // what is told once a second instead of each time
 	pool    sync.Pool    // *scratch
 
@@ -154,6 +156,7 @@ func New(c Config) (*Guard, error) {
 		meter: meter.New(), left: meter.New(), cursors: c.Cursors, keepEntries: keepEntries, clock: c.Now, uptime: c.Uptime, began: c.Now(),
 	}
 	g.base = g.began.Round(0) // without the monotonic reading: this one is written down
+	g.bursts = newBursts(g.base)
 	g.rules.Store(&rules{c.Policy, c.Inspect})
 	g.holds.Store(&policy.Holds{})
 	g.allowed.Store(&allowances{})
@@ -259,6 +262,7 @@ func (g *Guard) Run(ctx context.Context) error {
 			case <-hour.C:
 				g.meter.Sweep(g.counted(g.now()))
 				g.left.Sweep(g.counted(g.now()))
+				g.bursts.meter.Sweep(g.bursts.fast(g.now()))
 				g.cover(ctx, true)
 			}
 		}

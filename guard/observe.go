@@ -136,6 +136,8 @@ func (p *Pass) leave(ctx context.Context, pieces []*piece) *weir.Denial {
 		p.scratch.people = append(p.scratch.people[:0], judged...)
 		pc.left = pc.left[:0]
 		switch {
+		case pc.failed:
+			p.unread += int64(len(pc.Segment.Body))
 		case pc.unread:
 			p.unread += int64(len(pc.Segment.Body))
 			pc.crowd.reset()

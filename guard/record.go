@@ -25,6 +25,7 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 	if p.observe {
 		would = new(ledger.Would)
 	}
+	unread := false // something passes that could not be inspected, because the route says so
 	taken = p.scratch.taken[:0]
 	for _, pc := range pieces {
 		for i, f := range pc.report.Findings {
@@ -39,7 +40,9 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 			counts = count(counts, f.Class, action)
 		}
 		if p.observe {
-			if !pc.unread {
+			if pc.failed {
+				unread = true
+			} else if !pc.unread {
 				bytes += int64(len(pc.Segment.Body) - pc.report.Unread)
 				p.unread += int64(pc.report.Unread)
 			}
@@ -49,6 +52,11 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 		}
 		if pc.withheld != nil {
 			continue
+		}
+		if pc.failed {
+			unread = true
+			p.unread += int64(len(pc.Segment.Body))
+			bytes -= int64(len(pc.Segment.Body) - pc.report.Unread)
 		}
 		bytes += int64(len(pc.Segment.Body) - pc.report.Unread)
 		p.unread += int64(pc.report.Unread)
@@ -62,7 +70,7 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 	}
 	p.scratch.taken = taken
 	p.read += bytes
-	if len(taken) == 0 && len(counts) == 0 && len(p.probed) == 0 && len(beyond) == 0 {
+	if len(taken) == 0 && len(counts) == 0 && len(p.probed) == 0 && len(beyond) == 0 && !unread {
 		p.sighted(pieces, nil)
 		return nil
 	}
@@ -70,7 +78,7 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 	if !p.recorded {
 		entries = append(entries, p.intent())
 	}
-	if len(taken) > 0 || len(counts) > 0 || len(beyond) > 0 {
+	if len(taken) > 0 || len(counts) > 0 || len(beyond) > 0 || unread {
 		sortCounts(counts)
 		if would != nil {
 			sortCounts(would.Actions)
@@ -85,6 +93,9 @@ func (p *Pass) record(ctx context.Context, pieces []*piece) *weir.Denial {
 			e.Subjects, taken = slices.Clone(taken[:n]), taken[n:]
 			if first {
 				e.Actions, e.Read, e.Pieces = counts, bytes, parts
+				if unread {
+					e.Rule = ruleUnreadable
+				}
 			}
 			if would != nil {
 				e.Would = &ledger.Would{Lanes: would.Lanes[:n:n]}
@@ -143,6 +154,9 @@ func (p *Pass) beyondEntries(pieces []*piece) (entries []*ledger.Entry) {
 func (p *Pass) intent() *ledger.Entry {
 	e := p.entry(ledger.Intent)
 	e.Subjects, e.Asked = p.probed, p.probedUnder.asked()
+	if p.plan.Ticket && p.plan == &p.room { // it was looked at: see Plan
+		e.Text = "ticket " + p.exchange.Ticket
+	}
 	if p.observe {
 		e.Would = new(ledger.Would)
 		for _, t := range p.probed {
@@ -347,6 +361,12 @@ func (g *Guard) told(ctx context.Context, p *Pass, d *weir.Denial, kind ledger.K
 	}
 	if d.Reason == weir.ReasonBudget {
 		e.Rule = d.Lane.String() + "/" + d.Window.String()
+		if d.Burst {
+			e.Rule = d.Lane.String() + "/burst"
+		}
+	}
+	if d.Reason == weir.ReasonNeeds {
+		e.Rule = needWords(d.Needs)
 	}
 	e.Subjects = p.probed
 	if d.Reason == weir.ReasonNotOwn && len(p.strangers) > 0 {

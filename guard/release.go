@@ -32,6 +32,11 @@ type Pass struct {
 	overlooked  *weir.Denial      // what would have ended it
 	leaving     bool              // who is in what leaves is being worked out
 
+	room     policy.Plan // with accounts beside it: one piece of memory for an exchange
+	accounts [8]weir.Account
+
+	unreadPaid bool // what cannot be inspected of this answer is charged
+
 	scratch  *scratch
 	recorded bool         // the intent is on the ledger
 	stopped  *weir.Denial // nothing more may leave
@@ -66,6 +71,8 @@ type piece struct {
 	crowd    crowd          // who is in it
 	declared bool           // its subject is declared, and is the first of crowd
 	demands  []meter.Demand // what it would take
+	failed   bool           // it passes without being inspected, because the route says so
+	public   []bool         // findings that customers publish themselves; nil: none
 	under    *Allowance     // what let it through beyond what is ordinary; nil: nothing had to
 	withheld *weir.Denial   // not nil: it stays behind
 	masks    bool           // something in it must be masked
@@ -128,7 +135,9 @@ func (p *Pass) standing(ctx context.Context) *weir.Denial {
 	if e := p.exchange.Principal.Expires; !e.IsZero() && !now.Before(e) {
 		stop = &weir.Denial{Reason: weir.ReasonCredential, Message: "The credential has expired."}
 	} else if stop = g.inTouch(); stop == nil {
-		stop = g.holds.Load().Check(p.plan.Accounts, now)
+		if stop = g.holds.Load().Check(p.plan.Accounts, now); stop == nil {
+			stop = g.Policy().Held(p.plan.Accounts, now)
+		}
 	}
 	if stop != nil && p.observe {
 		p.Overlook(ctx, stop)
@@ -155,7 +164,10 @@ func (p *Pass) inspect(segments []weir.Segment) []*piece {
 		if pc.Segment.Record {
 			want = path
 		}
-		if err := p.rules.inspect.Inspect(&pc.report, pc.Segment, want); err != nil {
+		if err := p.rules.inspect.Inspect(&pc.report, pc.Segment, want); err != nil && p.passesUnread() {
+			pc.failed = true
+			pc.report.Findings = pc.report.Findings[:0]
+		} else if err != nil {
 			pc.unread, pc.withheld = true, &weir.Denial{Reason: weir.ReasonUnreadable, Message: "The answer is not written as it says, so it cannot be read and is not passed on."}
 		}
 	}
@@ -164,18 +176,30 @@ func (p *Pass) inspect(segments []weir.Segment) []*piece {
 
 // judge decides each finding by the plan, and works out whose the data is.
 func (p *Pass) judge(ctx context.Context, pieces []*piece) *weir.Denial {
+	publishes := p.plan.HasPublic()
 	var before *finds
 	for _, pc := range pieces {
 		if pc.withheld != nil {
 			pc.finds.reset()
 			continue
 		}
+		if pc.failed {
+			pc.finds.reset()
+			pc.finds.lost()
+			continue
+		}
 		pc.finds.read(pc.report.Findings, before)
 		before = &pc.finds
+		if publishes {
+			p.publish(pc)
+		}
 		masked := 0 // where the last masked finding ends: what lies in it is masked with it
 		for i := range pc.report.Findings {
 			f := &pc.report.Findings[i]
-			action := p.plan.Action(f.Class)
+			action := weir.Allow
+			if !pc.isPublic(i) {
+				action = p.plan.Action(f.Class)
+			}
 			if action == weir.Allow && f.Start < masked {
 				action = weir.Mask
 			}
@@ -239,7 +263,7 @@ func (p *Pass) mask(pieces []*piece, stop *weir.Denial) Release {
 	}
 	out := p.scratch.out[:0] // filled when buf has stopped moving
 	for _, pc := range pieces {
-		if len(pc.report.Findings) > 0 || len(pc.demands) > 0 {
+		if len(pc.report.Findings) > 0 || len(pc.demands) > 0 || pc.failed {
 			r.Personal = true
 		}
 		switch {
@@ -295,6 +319,7 @@ func (s *scratch) pieces(n int) []*piece {
 	}
 	for _, pc := range s.all[:n] {
 		pc.Segment, pc.withheld, pc.masks, pc.unread, pc.late, pc.under = nil, nil, false, false, false, nil
+		pc.failed, pc.public = false, nil
 		pc.actions, pc.demands = pc.actions[:0], pc.demands[:0]
 		pc.left = pc.left[:0]
 		pc.report.Findings = pc.report.Findings[:0]

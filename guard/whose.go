@@ -237,6 +237,10 @@ next:
 func (p *Pass) persons(pc *piece) *weir.Denial {
 	c := &pc.crowd
 	c.reset()
+	if pc.failed {
+		p.everybody(pc)
+		return nil
+	}
 	var ok bool
 	if pc.declared, ok = p.declare(pc); !ok {
 		return &unreadableSubject
@@ -245,10 +249,12 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 		return &unreadableSubject
 	}
 	findings := pc.report.Findings
-	if !slices.ContainsFunc(findings, func(f weir.Finding) bool { return !f.Class.Secret() }) {
+	if !pc.personal() {
 		lanes := weir.Lanes(0).With(weir.Clear)
 		for i, f := range findings {
-			lanes |= p.lanes(f.Class, pc.actions[i])
+			if !pc.isPublic(i) {
+				lanes |= p.lanes(f.Class, pc.actions[i])
+			}
 		}
 		switch {
 		case !pc.Segment.Record, p.failed && !p.element(pc.Segment):
@@ -281,6 +287,9 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 	}
 	var anonymous unnamed
 	for i, f := range findings {
+		if pc.isPublic(i) {
+			continue
+		}
 		lanes, find := p.lanes(f.Class, pc.actions[i]), pc.finds.of(i)
 		group := f.Object
 		if pc.declared {
@@ -317,12 +326,43 @@ func (p *Pass) persons(pc *piece) *weir.Denial {
 		c.people[0].lanes = weir.Lanes(0).With(weir.Clear)
 		c.people[0].bare = c.people[0].finds == 0
 	}
+	together := p.together(pc)
 	for i := range c.people {
+		if l := &c.people[i].lanes; l.Has(weir.Masked) {
+			*l |= together
+		}
 		if l := &c.people[i].lanes; l.Has(weir.Clear) {
 			*l &^= weir.Lanes(0).With(weir.Masked) // whoever is seen in clear is counted there
 		}
 	}
 	return nil
+}
+
+// personal tells whether a segment holds something about a person: neither a secret
+// alone nor what customers publish themselves.
+func (pc *piece) personal() bool {
+	for i := range pc.report.Findings {
+		if !pc.report.Findings[i].Class.Secret() && !pc.isPublic(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// together gives the lanes in which everybody in a segment is counted because of what
+// leaves masked together in it. Where the segment is about several people, nobody can
+// say whose is which, so each is taken to be all of it.
+func (p *Pass) together(pc *piece) (lanes weir.Lanes) {
+	if !pc.masks || !p.plan.Combines() {
+		return 0
+	}
+	var parts uint64
+	for i := range pc.report.Findings {
+		if pc.actions[i] != weir.Block && !pc.isPublic(i) {
+			parts |= p.plan.Parts(pc.report.Findings[i].Class)
+		}
+	}
+	return p.plan.Complete(parts)
 }
 
 // declare puts the subject that the route declares into the crowd, as its first

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -173,7 +174,8 @@ func (rd *reader) principal(c claims, now time.Time) (weir.Principal, *weir.Deni
 	if p.Act, d = rd.actors(c); d != nil {
 		return p, d
 	}
-	p.SecondFactor, d = secondFactor(c, now.Add(rd.leeway))
+	p.SecondFactor, d = secondFactor(c, now.Add(rd.leeway), rd.claims.SecondFactor)
+	p.Levels = rd.claims.SecondFactor
 	return p, d
 }
 
@@ -263,10 +265,16 @@ var factorSorts = map[string]uint8{
 
 // secondFactor gives when two factors were shown: at auth_time, and never when
 // the issuer does not say when. latest is when now is by a clock that is ahead.
-func secondFactor(c claims, latest time.Time) (time.Time, *weir.Denial) {
+func secondFactor(c claims, latest time.Time, levels []string) (time.Time, *weir.Denial) {
 	at, ok := c.date("auth_time")
 	if !ok || at.After(latest) {
 		return time.Time{}, refuse("The credential's time of sign-in cannot be right.")
+	}
+	// Issuers write what they like there; who configured no levels does not read it.
+	if len(levels) > 0 {
+		if level, ok := c.list("acr"); ok && len(level) == 1 && slices.Contains(levels, level[0]) {
+			return at, nil
+		}
 	}
 	methods, ok := c.list("amr")
 	if !ok {

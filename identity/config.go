@@ -150,6 +150,11 @@ type Claims struct {
 	// Customer is the claim with the customer's identifier, for principals of
 	// kind customer. They have no name beside it. Default: sub.
 	Customer string `yaml:"customer"`
+	// SecondFactor are the values of "acr" (OpenID Connect Core 1.0, section 2) by
+	// which the issuer says that a second factor was shown at auth_time, beside what
+	// amr says. Whoever must show one again is sent to ask for them (RFC 9470). Empty:
+	// amr alone tells.
+	SecondFactor []string `yaml:"second-factor"`
 }
 
 // Key is an API key: a long random secret, as `NewKey` makes it.

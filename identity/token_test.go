@@ -127,6 +127,8 @@ func TestClaims(t *testing.T) {
 			func(p weir.Principal) bool { return p.SecondFactor.IsZero() }},
 		{"a second factor, and not when", map[string]any{"amr": []string{"mfa"}}, "",
 			func(p weir.Principal) bool { return p.SecondFactor.IsZero() }},
+		{"a level that the issuer has not told", map[string]any{"acr": "gold", "auth_time": 1000}, "",
+			func(p weir.Principal) bool { return p.SecondFactor.IsZero() && p.Levels == nil }},
 		{"a second factor tomorrow", map[string]any{"amr": []string{"mfa"}, "auth_time": time.Now().Add(24 * time.Hour).Unix()}, "time of sign-in", nil},
 
 		{"another audience", map[string]any{"aud": "https://shop.example.com"}, "another audience", nil},

@@ -137,7 +137,7 @@ var keys = [...]Key{
 	{inRoute, "opaque", "a list of media types", "none", "What may pass unread on this route: `image/*`, `video/mp4`."},
 	{inRoute, "mode", "`enforce` or `observe`", "the file's", "Whether the policy is enforced on this route, or what it would have done only recorded. So enforcement can come route by route."},
 
-	{inRoute, "on-inspection-failure", "`withhold` or `pass`", "`withhold`", "What happens to a record that cannot be inspected because it is not written as it says. `pass` lets it through unread, records it, and charges as many customers as `records` says; the exposure is unbounded while it is in force. It covers nothing else: what cannot be recorded, paid for or told whose it is stays withheld."},
+	{inRoute, "on-inspection-failure", "`withhold` or `pass`", "`withhold`", "What happens to an answer, or a record of it, that cannot be inspected because it is not written as it says, or is too long. `pass` lets it through unread, records it, and charges once an answer as many customers as `records` says; the exposure is unbounded while it is in force. It covers nothing else: what cannot be recorded, paid for or told whose it is stays withheld."},
 	{inRoute, "records", "a number", "none", "The most customers that an answer of this route can hold. Required with `on-inspection-failure: pass`."},
 
 	{inPublic, "route", "a route", "none", "The name of a route, together with `field`. Either these two or `class` and `key`."},

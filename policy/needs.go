@@ -33,8 +33,11 @@ type hours struct {
 	zone     *time.Location
 }
 
-// anyTicket is what a ticket looks like where the policy does not say.
+// anyTicket is what every ticket looks like, whatever the policy says besides: it
+// goes on the record, so nothing else may be written in its place.
 const anyTicket = `[0-9A-Za-z#_./-]{1,64}`
+
+var ticketForm = regexp.MustCompile(`\A` + anyTicket + `\z`)
 
 // A Requirement is what a role needs, in words.
 type Requirement struct {
@@ -106,7 +109,7 @@ func (n *needs) missing(x *weir.Exchange, now time.Time) *weir.Denial {
 		lack(weir.NeedHours, "This role may not act at this hour.")
 		retry = n.opens(now)
 	}
-	if n.ticket != nil && !n.ticket.MatchString(x.Ticket) {
+	if n.ticket != nil && !(ticketForm.MatchString(x.Ticket) && n.ticket.MatchString(x.Ticket)) {
 		text := "Name the ticket that you work on."
 		if x.Ticket != "" {
 			text = "The ticket that is named is not written as one."

@@ -110,7 +110,7 @@ func (p *Policy) Notice() Notice {
 				row.Public = append(row.Public, f.Text)
 			}
 		}
-		if len(row.Purposes) > 0 {
+		if len(row.Purposes)+len(row.Public) > 0 {
 			n.Rows = append(n.Rows, row)
 		}
 	}

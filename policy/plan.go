@@ -32,12 +32,16 @@ type Plan struct {
 	// Unreadable is how many customers an answer that cannot be inspected is charged
 	// as, and passes; 0: it is withheld.
 	Unreadable int
-	// Terms reports whether any of Accounts has terms.
-	Terms bool
+	// Terms reports whether any of Accounts has terms, and SteppedUp whether their
+	// budgets are what a fresh second factor makes of them.
+	Terms, SteppedUp bool
+	// Ticket: the role needs one, so that the request's is to be recorded.
+	Ticket bool
 
 	policy *Policy
 	table  table
 	public [][]string // what customers publish in these answers
+	value  *string    // where Subject.Value stands; kept when the plan is used again
 }
 
 // A Hold refuses everything to a party for a time.
@@ -73,11 +77,13 @@ func (p *Policy) Plan(x *weir.Exchange, now time.Time, holds Holds) (*Plan, *wei
 }
 
 // PlanInto is Plan into a plan that may have been used before, of which it keeps
-// the memory. After a denial the plan is the zero one.
+// the memory: what that said of its subject is no longer to be used. After a denial
+// the plan is the zero one, but for its memory.
 func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds) *weir.Denial {
 	r := p.roles[roleName(&x.Principal)]
-	accounts := p.appendAccounts(pl.Accounts[:0], &x.Principal, r, r != nil && r.raised != nil && fresh(&x.Principal, r.terms.Fresh, now))
-	*pl = Plan{}
+	steppedUp := r != nil && r.raised != nil && fresh(&x.Principal, r.terms.Fresh, now)
+	accounts := p.appendAccounts(pl.Accounts[:0], &x.Principal, r, steppedUp)
+	*pl = Plan{value: pl.value}
 	if d := p.holds.Check(accounts, now); d != nil {
 		return d
 	}
@@ -103,7 +109,7 @@ func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds
 		}
 	}
 	p.fill(pl, r, x, matched, about, path)
-	pl.Purpose, pl.Accounts, pl.table = purpose, accounts, actions
+	pl.Purpose, pl.Accounts, pl.table, pl.SteppedUp = purpose, accounts, actions, steppedUp
 	return nil
 }
 
@@ -140,6 +146,7 @@ func (p *Policy) fill(pl *Plan, r *role, x *weir.Exchange, matched, about *route
 	pl.Version, pl.Role, pl.policy = p.version, r.name, p
 	// A role that forgets to say own opens nobody's records to customers.
 	pl.Own = r.own || x.Principal.Kind == weir.Customer
+	pl.Ticket = r.needs != nil && r.needs.ticket != nil
 	pl.Terms = p.hasTerms || r.terms != nil || r.togetherTerms != nil
 	pl.Observe = p.observe
 	if matched != nil {
@@ -149,10 +156,11 @@ func (p *Policy) fill(pl *Plan, r *role, x *weir.Exchange, matched, about *route
 		pl.Subject = matched.subject
 	}
 	if pl.Subject.From == URL {
-		pl.Subject.Value = weir.Identifier{
-			Kind:  pl.Subject.Kind,
-			Value: weir.NewPlain(nthSegment(path, matched.segment)),
+		if pl.value == nil {
+			pl.value = new(string)
 		}
+		*pl.value = nthSegment(path, matched.segment)
+		pl.Subject.Value = weir.Identifier{Kind: pl.Subject.Kind, Value: weir.PlainAt(pl.value)}
 	}
 }
 

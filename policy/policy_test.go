@@ -545,6 +545,22 @@ func BenchmarkPlan(b *testing.B) {
 			}
 		}
 	})
+	for _, c := range []struct{ name, method, path string }{
+		{"undeclared", "GET", "/v2/catalogue/films/7"},
+		{"in another case", "GET", "/V1/customers/7"},
+		{"by another method", "POST", "/v1/customers/7"},
+	} {
+		b.Run("into/"+c.name, func(b *testing.B) {
+			x := exchange(agent(), "support", c.method, c.path)
+			var pl policy.Plan
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := p.PlanInto(&pl, x, now, nil); d != nil {
+					b.Fatal(d)
+				}
+			}
+		})
+	}
 	b.Run("into/holds", func(b *testing.B) {
 		var pl policy.Plan
 		b.ReportAllocs()

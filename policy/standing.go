@@ -21,6 +21,12 @@ func (p *Policy) Holds() (all []Hold) {
 	return all
 }
 
+// Held gives the denial for the hold of the policy's own on any of the accounts, or
+// nil.
+func (p *Policy) Held(accounts []weir.Account, now time.Time) *weir.Denial {
+	return p.holds.Check(accounts, now)
+}
+
 func (c *compiler) readHolds(n *node) {
 	if n == nil {
 		return

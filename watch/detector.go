@@ -75,13 +75,17 @@ func (d *detector) budgetSpent(e *ledger.Entry) []*ledger.Entry {
 	if p, err := weir.ParseParty(e.Party); err == nil && p.Kind > weir.ByActor {
 		who, holdable = p, false
 	}
+	burst := strings.HasSuffix(e.Rule, "/burst")
 	key := who.String() + " " + e.Rule
 	if last, ok := d.spent.get(key); ok && apart(last, e.Time) < spentWindow(e) {
 		return nil
 	}
 	d.spent.put(key, e.Time)
 
-	const text = "The budget of customers is spent: nobody new leaves until some of those taken have left the window."
+	text := "The budget of customers is spent: nobody new leaves until some of those taken have left the window."
+	if burst { // over in a minute, so it is told and holds nobody
+		text, holdable = "More customers were asked for in a minute than may be taken in one.", false
+	}
 	raised := []*ledger.Entry{d.alert(e, RuleBudgetSpent, who, text)}
 	if hold := d.rules.BudgetSpent.Hold; hold > 0 && holdable {
 		raised = append(raised, d.hold(e, RuleBudgetSpent, who, "It spent its budget of customers.", hold))

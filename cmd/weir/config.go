@@ -45,6 +45,9 @@ type config struct {
 	Node string `yaml:"node"`
 	// Identity says by which credentials principals are known.
 	Identity identity.Config `yaml:"identity"`
+	// TicketHeader is the field of a request that names the ticket that it is about,
+	// for roles that need one. Default: Weir-Ticket.
+	TicketHeader string `yaml:"ticket-header"`
 	// Ledger says who else may read the ledger and who vouches for it.
 	Ledger ledgerConfig `yaml:"ledger"`
 	// Store is the database that nodes share. Empty: the node is alone.
@@ -56,6 +59,10 @@ type config struct {
 	// Limits bounds what one exchange may use.
 	Limits limits `yaml:"limits"`
 }
+
+// fieldName are the letters of a name of a header field that anybody uses (RFC 9110,
+// 5.6.2 has a few more).
+const fieldName = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 type ledgerConfig struct {
 	// Listen is an address and a port at which the ledger is served as C2SP
@@ -176,6 +183,9 @@ func (c *config) check() error {
 	}
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		bad("tls: certificate and key belong together")
+	}
+	if strings.ContainsFunc(c.TicketHeader, func(r rune) bool { return !strings.ContainsRune(fieldName, r) }) {
+		bad("ticket-header: the name of a header field, such as X-Ticket")
 	}
 	if _, _, err := net.SplitHostPort(c.Ledger.Listen); err != nil && c.Ledger.Listen != "" {
 		bad("ledger.listen: must be an address and a port, such as 127.0.0.1:8090")

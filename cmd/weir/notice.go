@@ -67,6 +67,25 @@ func (r noticeRow) Who() (all []string) {
 		}
 		all = append(all, words)
 	}
+	for _, v := range r.Vendors {
+		words := v.Vendor
+		if v.About != "" {
+			words += ", " + v.About
+		}
+		if v.Sees == "mask" {
+			words += " (masked)"
+		}
+		if len(v.Countries) > 0 {
+			words += ", in " + strings.Join(v.Countries, ", ")
+		}
+		if v.Consent {
+			words += ", if you have agreed"
+		}
+		all = append(all, words)
+	}
+	for _, f := range r.Public {
+		all = append(all, "everybody, what you publish yourself ("+f+")")
+	}
 	return all
 }
 
@@ -96,7 +115,8 @@ func (c *noticeCommand) Run(s *streams) error {
 		return printJSON(s, struct {
 			Policy string      `json:"policy"`
 			Rows   []noticeRow `json:"rows"`
-		}{n.Version, rows})
+			Public []string    `json:"public,omitempty"`
+		}{n.Version, rows, n.Public})
 	case "html":
 		t, err := template.New("notice").Parse(noticePage)
 		if err != nil {
@@ -105,7 +125,8 @@ func (c *noticeCommand) Run(s *streams) error {
 		return t.Execute(s.out, struct {
 			Version string
 			Rows    []noticeRow
-		}{n.Version, rows})
+			Public  []string
+		}{n.Version, rows, n.Public})
 	}
 	cell := func(lines ...string) string {
 		return strings.NewReplacer("|", `\|`, "\n", " ").Replace(strings.Join(lines, "; "))
@@ -113,6 +134,9 @@ func (c *noticeCommand) Run(s *streams) error {
 	fmt.Fprintf(s.out, "| What we hold | Why, and on which legal basis | Who receives it | How long we keep it |\n|---|---|---|---|\n")
 	for _, r := range rows {
 		fmt.Fprintf(s.out, "| %s | %s | %s | %s |\n", cell(r.What), cell(r.Why()...), cell(r.Who()...), cell(r.Kept()))
+	}
+	if len(n.Public) > 0 {
+		fmt.Fprintf(s.out, "\nWhat you publish yourself is seen by everybody: %s.\n", strings.Join(n.Public, "; "))
 	}
 	_, err = fmt.Fprintf(s.out, "\nFrom policy %s.\n", n.Version)
 	return err

@@ -183,7 +183,7 @@ func newServer(ctx context.Context, cfg *config, mode guard.Mode, log *slog.Logg
 	}
 	s.watch = watch.New(watch.Config{Rules: rules.Watch(), Log: s.state.ledger, Cursors: s.state.ledger, Logger: log, Node: cfg.Node})
 	door, err := inbound.New(inbound.Config{
-		Upstream: upstream, Guard: s.guard, Auth: s.auth, Log: log, MaxSegment: cfg.Limits.Segment,
+		Upstream: upstream, Guard: s.guard, Auth: s.auth, Log: log, MaxSegment: cfg.Limits.Segment, TicketHeader: cfg.TicketHeader,
 	})
 	if err != nil {
 		return nil, err

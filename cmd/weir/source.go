@@ -63,6 +63,9 @@ func (s *consoleSource) Coverage() *coverage.Report { return s.covering.report(s
 func (s *consoleSource) Alerts() []watch.Alert { return s.watch.Alerts() }
 
 func (s *consoleSource) Holds() (all []console.Hold) {
+	for _, h := range s.guard.Policy().Holds() {
+		all = append(all, console.Hold{Party: h.Party, Reason: h.Reason + " (by the policy: only a change of it lifts this)", Until: h.Until})
+	}
 	for _, h := range s.guard.Holds() {
 		all = append(all, console.Hold{Party: h.Party, Reason: h.Reason, Since: h.Since, Until: h.Until})
 	}

@@ -46,6 +46,7 @@ type answer struct {
 
 	cutter   *cut.Cutter
 	started  bool           // the cutter has been fed
+	fails    bool           // what comes could not be cut, and passes
 	more     bool           // the cutter has more pieces of what it was fed
 	Segments []weir.Segment // of the batch
 	most     int            // the longest batch

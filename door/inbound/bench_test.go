@@ -33,7 +33,11 @@ func (*wavedPass) Declared() bool                               { return false }
 func (*wavedPass) Answered(bool)                                {}
 func (*wavedPass) Opaque(media string) bool                     { return media == "video/mp4" }
 func (*wavedPass) PassUnread(context.Context, int) *weir.Denial { return nil }
-func (*wavedPass) Close(context.Context, guard.Outcome)         {}
+func (*wavedPass) Uninspected() bool                            { return false }
+func (*wavedPass) PassUninspected(context.Context, int) *weir.Denial {
+	return nil
+}
+func (*wavedPass) Close(context.Context, guard.Outcome) {}
 func (p *wavedPass) Release(_ context.Context, segments []weir.Segment) guard.Release {
 	p.out = p.out[:0]
 	for i := range segments {

@@ -64,6 +64,10 @@ type Config struct {
 	// MaxSegment, and at least 1 MiB.
 	MaxExchange int
 
+	// TicketHeader is the field in which a request names the ticket that it is about.
+	// "": Weir-Ticket.
+	TicketHeader string
+
 	// KeepHost passes the client's Host on, instead of the upstream's own.
 	KeepHost bool
 	// Compress encodes answers for clients that take gzip even where the service
@@ -233,10 +237,14 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if denial == nil {
 		x.Purpose, denial = purpose(r.Header)
 	}
+	if denial == nil {
+		x.Ticket, denial = ticket(r.Header, d.config.TicketHeader)
+	}
 	// Who asks is found out even when what is asked cannot be decided: for the
 	// record.
 	var who *weir.Denial
 	x.Principal, who = d.config.Auth.Authenticate(r)
+	e.levels = x.Principal.Levels
 	if denial == nil {
 		denial = who
 	}
@@ -261,9 +269,10 @@ type exchange struct {
 	id       weir.ExchangeID
 	request  *http.Request
 	w        *writer
-	pass     pass // nil: not admitted
-	gzip     bool // the client takes gzip
-	observed bool // nothing is enforced: see observed.go
+	pass     pass     // nil: not admitted
+	gzip     bool     // the client takes gzip
+	observed bool     // nothing is enforced: see observed.go
+	levels   []string // what its issuer calls a sign-in with a second factor
 
 	ctx      context.Context // of the request to the upstream
 	cancel   context.CancelCauseFunc

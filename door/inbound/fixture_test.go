@@ -30,8 +30,10 @@ type keeper struct {
 	declared bool
 	opaque   []string
 	refuse   *weir.Denial // of every exchange
-	panics   bool         // in Release
-	forget   bool         // what was released
+
+	uninspected bool // what cannot be cut passes
+	panics      bool // in Release
+	forget      bool // what was released
 
 	mu       sync.Mutex
 	budget   int // customers left; -1: any number
@@ -137,6 +139,12 @@ func (p *keeperPass) PassUnread(_ context.Context, n int) *weir.Denial {
 	}
 	p.k.passed += n
 	return nil
+}
+
+func (p *keeperPass) Uninspected() bool { return p.k.uninspected }
+
+func (p *keeperPass) PassUninspected(ctx context.Context, n int) *weir.Denial {
+	return p.PassUnread(ctx, n)
 }
 
 func (p *keeperPass) Close(_ context.Context, o guard.Outcome) {

@@ -24,6 +24,8 @@ type pass interface {
 	Opaque(mediaType string) bool
 	Release(ctx context.Context, segments []weir.Segment) guard.Release
 	PassUnread(ctx context.Context, n int) *weir.Denial
+	Uninspected() bool
+	PassUninspected(ctx context.Context, n int) *weir.Denial
 	Close(ctx context.Context, o guard.Outcome)
 }
 

@@ -123,7 +123,11 @@ func (a *answer) overlooked(trouble *refusal) *refusal {
 	if a.gunzip != nil && a.coded && a.cause != nil {
 		return trouble // what is broken in its encoding is that to its client, too
 	}
-	a.e.overlook(trouble)
+	if a.cutter != nil && a.e.pass.Uninspected() {
+		a.fails = true // it would pass, charged
+	} else {
+		a.e.overlook(trouble)
+	}
 	a.trouble, a.cause, a.kind = nil, nil, opaque
 	if a.cutter != nil {
 		if rest := slices.Clone(a.cutter.Rest()); len(rest) > 0 {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/getweir/weir"
 )
@@ -21,6 +23,44 @@ type problem struct {
 	Detail   string      `json:"detail"`
 	Reason   weir.Reason `json:"reason"`
 	Exchange string      `json:"exchange"`
+	Needs    []need      `json:"needs,omitempty"` // what would help
+}
+
+// need is one thing that a request lacks.
+type need struct {
+	Need   weir.NeedKind `json:"need"`
+	MaxAge int           `json:"max_age,omitempty"` // of a second factor, in seconds
+}
+
+// stepsUp tells whether signing in again with a second factor is all, or with what
+// the client can add itself, that a request lacks.
+func stepsUp(d *weir.Denial) (maxAge time.Duration, ok bool) {
+	for _, n := range d.Needs {
+		switch n.Kind {
+		case weir.NeedSecondFactor:
+			maxAge, ok = n.MaxAge, true
+		case weir.NeedTicket:
+		default:
+			return 0, false
+		}
+	}
+	return maxAge, ok
+}
+
+// challenge asks for another sign-in, as RFC 9470 section 3 writes it.
+func challenge(maxAge time.Duration, levels []string) string {
+	text := `Bearer realm="weir", error="insufficient_user_authentication", error_description="A second factor is needed that was shown lately"`
+	var known []string
+	for _, l := range levels {
+		// They come from the configuration; what cannot stand in the list is left out.
+		if l != "" && !strings.ContainsFunc(l, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+			known = append(known, l)
+		}
+	}
+	if known != nil {
+		text += `, acr_values="` + strings.Join(known, " ") + `"`
+	}
+	return text + ", max_age=" + strconv.Itoa(int(maxAge.Seconds()))
 }
 
 // status gives what a denial is in HTTP.
@@ -31,9 +71,17 @@ func status(d *weir.Denial) int {
 			return http.StatusServiceUnavailable // whoever vouches for it cannot be asked
 		}
 		return http.StatusUnauthorized
+	case weir.ReasonNeeds:
+		if _, ok := stepsUp(d); ok {
+			return http.StatusUnauthorized
+		}
+		return http.StatusForbidden
 	case weir.ReasonRole, weir.ReasonPurpose, weir.ReasonBlocked, weir.ReasonNotOwn:
 		return http.StatusForbidden
 	case weir.ReasonBudget:
+		if _, ok := stepsUp(d); ok {
+			return http.StatusUnauthorized
+		}
 		return http.StatusTooManyRequests
 	case weir.ReasonHold:
 		if d.Retry > 0 {
@@ -57,10 +105,14 @@ func (e *exchange) refuse(d *weir.Denial, code int) {
 		code = status(d)
 	}
 	e.status = code
-	body, err := json.Marshal(problem{
+	told := problem{
 		Type: "about:blank", Title: http.StatusText(code), Status: code,
 		Detail: d.Message, Reason: d.Reason, Exchange: e.id.String(),
-	})
+	}
+	for _, n := range d.Needs {
+		told.Needs = append(told.Needs, need{n.Kind, int(n.MaxAge.Seconds())})
+	}
+	body, err := json.Marshal(told)
 	if err != nil {
 		panic(err) // strings and numbers
 	}
@@ -71,7 +123,9 @@ func (e *exchange) refuse(d *weir.Denial, code int) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "private, no-store")
 	h.Set(exchangeHeader, e.id.String())
-	if code == http.StatusUnauthorized {
+	if maxAge, ok := stepsUp(d); ok && code == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", challenge(maxAge, e.levels))
+	} else if code == http.StatusUnauthorized {
 		challenge := `Bearer realm="weir"`
 		if len(e.request.Header["Authorization"]) > 0 {
 			challenge += `, error="invalid_token"`

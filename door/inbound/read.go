@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -177,6 +178,9 @@ func (a *answer) next(head *header) {
 		}
 		switch {
 		case a.trouble != nil:
+		case err != nil && !a.e.observed && a.e.pass.Uninspected():
+			a.uninspected()
+			return
 		case err != nil:
 			a.trouble = uncut(err)
 		case over: // what came before the upstream failed counts
@@ -185,6 +189,16 @@ func (a *answer) next(head *header) {
 		if over {
 			return
 		}
+	}
+}
+
+// uninspected has the rest of the body pass as it is: what was not cut, and all that
+// comes.
+func (a *answer) uninspected() {
+	a.kind, a.fails, a.personal, a.more = opaque, true, true, false
+	a.length = -1
+	if rest := slices.Clone(a.cutter.Rest()); len(rest) > 0 && a.unread(len(rest)) {
+		a.put(rest)
 	}
 }
 
@@ -286,7 +300,11 @@ func uncomma(lead []byte) []byte {
 
 // unread tells the guard of opaque bytes that are about to leave.
 func (a *answer) unread(n int) bool {
-	if denial := a.e.pass.PassUnread(a.e.request.Context(), n); denial != nil {
+	pass := a.e.pass.PassUnread
+	if a.fails {
+		pass = a.e.pass.PassUninspected
+	}
+	if denial := pass(a.e.request.Context(), n); denial != nil {
 		a.trouble = &refusal{denial: denial, guards: true}
 		return false
 	}

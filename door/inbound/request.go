@@ -115,6 +115,24 @@ func purpose(h http.Header) (weir.Purpose, *weir.Denial) {
 	return weir.Purpose(values[0]), nil
 }
 
+// ticketHeader is the field in which a request names its ticket.
+const ticketHeader = "Weir-Ticket"
+
+// ticket reads the ticket that the request names; name "": in ticketHeader.
+func ticket(h http.Header, name string) (string, *weir.Denial) {
+	if name == "" {
+		name = ticketHeader
+	}
+	values := h.Values(name)
+	switch {
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1 || len(values[0]) > 64:
+		return "", undecidable("The request must name one ticket.")
+	}
+	return values[0], nil
+}
+
 // kept from the service. A part of a document cannot be read, and an answer that
 // was masked is not the one that a validator stands for; an upgraded connection
 // would not be HTTP any more. The others make some servers take another method
