@@ -130,7 +130,7 @@ func (g *Guard) alert(ctx context.Context, p *Pass, now time.Time, lanes weir.La
 			continue
 		}
 		for lane := range (a.Terms.Alerted & lanes).All() {
-			taken := g.meter.Usage(now, a.Party, lane, 0).Taken
+			taken := g.meter.Usage(g.counted(now), a.Party, lane, 0).Taken
 			budget := a.Budget(lane)
 			for w := range weir.NumWindows {
 				// A window that is as large as the next says nothing of its own.

@@ -83,7 +83,7 @@ type example struct {
 	fragment bool
 }
 
-func examples(t *testing.T) (all []example) {
+func examples(t testing.TB) (all []example) {
 	doc, err := os.ReadFile(language)
 	if err != nil {
 		t.Fatal(err)

@@ -393,6 +393,11 @@ func fitRank(pattern, path []string) (rank []int, ok bool) {
 func FuzzParse(f *testing.F) {
 	f.Add(policy.Starter())
 	f.Add([]byte(shop))
+	f.Add([]byte(withVendors))
+	f.Add([]byte(withNeeds("second factor: 1h, networks: [office], hours: sun 01:00-02:00 UTC, ticket: true, approval: true")))
+	for _, e := range examples(f) {
+		f.Add([]byte(e.src))
+	}
 	for _, name := range []string{"testdata/mistakes.txtar", "testdata/warnings.txtar"} {
 		a, err := txtar.ParseFile(name)
 		if err != nil {
@@ -447,6 +452,10 @@ func FuzzParse(f *testing.F) {
 				t.Error("undeclared and not blocked")
 			}
 		}
+		p.Notice()
+		p.Due(now)
+		p.Needs()
+		policy.Diff(p, p)
 		policy.GrantsText(p.Grants())
 		p.Unbounded()
 	})

@@ -84,7 +84,7 @@ func (p *Policy) PlanInto(pl *Plan, x *weir.Exchange, now time.Time, holds Holds
 	steppedUp := r != nil && r.raised != nil && fresh(&x.Principal, r.terms.Fresh, now)
 	accounts := p.appendAccounts(pl.Accounts[:0], &x.Principal, r, steppedUp)
 	*pl = Plan{value: pl.value}
-	if d := p.holds.Check(accounts, now); d != nil {
+	if d := p.Held(accounts, now); d != nil {
 		return d
 	}
 	if d := holds.Check(accounts, now); d != nil {

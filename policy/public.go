@@ -152,6 +152,7 @@ func (c *compiler) publicKey(f *PublicField, fields map[string]pair) bool {
 	}
 	where := fields["class"]
 	where.key = class
+	declared, known := c.declared(class)
 	switch {
 	case class == "*" || !isFamily(class) && !isClassName(class):
 		c.errorf(where.value.at, "class: a class as person.nickname, or a family as person.*")
@@ -159,13 +160,15 @@ func (c *compiler) publicKey(f *PublicField, fields map[string]pair) bool {
 	case weir.Class(class).Secret() || class == "credential.*":
 		c.errorf(where.value.at, "class: credentials are nobody's profile")
 		return false
-	case c.declaring(class) < 0:
+	case !known:
 		where.at = where.value.at
-		c.checkSight(where)
-		return false
+		if c.checkSight(where); !isFamily(class) || len(c.errors) > 0 {
+			return false
+		}
+		// A family of which classes are declared, and it is not itself.
 	}
 	f.Class, f.Key, f.Text = weir.Class(class), key, class+" under the key "+key
-	if d := c.classes[c.declaring(class)]; d.Sensitivity == weir.High {
+	if !known || declared.Sensitivity == weir.High {
 		c.warnf(f.at, "%s is of high sensitivity, and passes in clear to everybody under the key %s", class, key)
 	}
 	c.publicKeys = append(c.publicKeys, *f)

@@ -24,7 +24,26 @@ func (p *Policy) Holds() (all []Hold) {
 // Held gives the denial for the hold of the policy's own on any of the accounts, or
 // nil.
 func (p *Policy) Held(accounts []weir.Account, now time.Time) *weir.Denial {
+	if len(p.standing) == 0 || len(p.standing) <= fewHolds && !p.concerned(accounts) {
+		return nil
+	}
 	return p.holds.Check(accounts, now)
+}
+
+// fewHolds is how many holds are compared one by one faster than they are looked up.
+const fewHolds = 16
+
+// concerned reports whether any of the accounts is on hold, or was.
+func (p *Policy) concerned(accounts []weir.Account) bool {
+	for i := range p.standing {
+		held := &p.standing[i].Party
+		for k := range accounts {
+			if accounts[k].Party.Kind == held.Kind && accounts[k].Party.Name == held.Name {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (c *compiler) readHolds(n *node) {

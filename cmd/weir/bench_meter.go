@@ -23,7 +23,7 @@ type benchMeterCommand struct {
 func (benchMeterCommand) Help() string {
 	return `charge/1 and charge/6: one customer charged to one and to six parties, of 10,000 in the window. charge/contended: the same to six parties from as many goroutines as there are cores. Each is measured against a map from customer to time under a lock, which counts nothing and forgets nothing: what a charge could not do without. charge/crowd: to a party that has taken a million.
 
-memory/principal: bytes for a principal with 200 customers in its window. memory/crowd: a window of a million. plan: what the policy says about one exchange.
+memory/principal: bytes for a principal with 200 customers in its window. memory/crowd: a window of a million. plan: what the policy says about one exchange. plan/features: about the same, in a policy that uses all of the language for others; plan/undeclared: about one that no route matches; plan/subject: about one whose path names a customer.
 
 With --postgres, charge/shared: one new customer charged to six parties in the store that nodes share, by one worker and by 16, who have parties of their own; charge/lease: the same of budgets of which the node has leased a share.
 
@@ -31,6 +31,36 @@ Examples:
   weir bench meter --json
   weir bench meter --postgres postgres://weir@127.0.0.1/bench`
 }
+
+// benchRoutes are those of both policies; the last has what is put in.
+const benchRoutes = `
+routes:
+  - {route: GET /v1/catalogue, name: catalogue}
+  - {route: "GET /v1/customers/{id}", name: customer, subject: "customer {id}"}
+  - {route: "GET /v1/profiles/{nickname}", name: profile, %s}
+`
+
+// benchFeatures is what the rest of the language would be used for, by others than
+// the one who asks.
+const benchFeatures = `
+roles:
+  support:
+    purposes: [service]
+    needs: {second factor: 15m, networks: [office], hours: "mon-fri 08:00-18:00 Europe/Berlin", ticket: true}
+    see: {"*": mask}
+    take: {masked: {hour: 10, day: 20, 30 days: 30, burst: 5, at 80%: alert, at 100%: step-up}, probed: {30 days: 30}}
+issuers:
+  partner: {take: {masked: {30 days: 5, at 80%: alert}, clear: {30 days: 0}, probed: {30 days: 5}}}
+vendors:
+  mailer: {hosts: [mail.example], purposes: [service], see: {contact.email: mask}, take: {masked: {30 days: 5}}}
+public-profile:
+  - {route: profile, field: $.profile}
+  - {class: person.name, key: nickname}
+combinations:
+  who: [person.name, contact.postcode, person.birth_date]
+holds:
+  - {party: "principal:gone", reason: has left}
+`
 
 func benchSubject(n int) (s weir.Subject) {
 	// Spread as random pseudonyms are (Steele, Lea, Flood: Fast splittable pseudorandom
@@ -66,7 +96,7 @@ func (c *benchMeterCommand) Run(s *streams) error {
 	charge := func(m *meter.Meter, as []weir.Account, i int) {
 		m.Charge(start.Add(time.Duration(i)*time.Millisecond), as, demands[i%customers])
 	}
-	one, six := meter.New(), meter.New()
+	single, six := meter.New(), meter.New()
 	as1, as6 := benchParties(1), benchParties(6)
 	var mu sync.Mutex
 	plain := map[weir.Subject]time.Time{}
@@ -82,22 +112,34 @@ func (c *benchMeterCommand) Run(s *streams) error {
 		}
 		return m
 	})
-	p, err := policy.Parse("starter.yaml", policy.Starter())
+	bench := func(more string) (*policy.Policy, error) {
+		return policy.ParseFiles("starter.yaml", append(policy.Starter(), "include: [more.yaml]\n"...), func(string) ([]byte, error) { return []byte(more), nil })
+	}
+	p, err := bench(fmt.Sprintf(benchRoutes, ""))
+	if err != nil {
+		return err
+	}
+	full, err := bench(fmt.Sprintf(benchRoutes, "on-inspection-failure: pass, records: 5") + benchFeatures)
 	if err != nil {
 		return err
 	}
 	x := &weir.Exchange{Method: "GET", Path: weir.NewPlain("/v1/catalogue"), Principal: weir.Principal{Kind: weir.Service, Name: "shop", Role: "service", Credential: "key:1", Issuer: "keys", Network: "office"}}
 	var plan policy.Plan
+	elsewhere, one := *x, *x
+	elsewhere.Path, one.Path = weir.NewPlain("/v2/offers/of/the/day"), weir.NewPlain("/v1/customers/c-1")
 	figures := []struct {
 		name, against string
 		do            func(i int)
 		workers       int
 	}{
-		{"charge/1", "map", func(i int) { charge(one, as1, i) }, 1},
+		{"charge/1", "map", func(i int) { charge(single, as1, i) }, 1},
 		{"charge/6", "map", func(i int) { charge(six, as6, i) }, 1},
 		{"charge/contended", "map/contended", func(i int) { charge(six, as6, i) }, runtime.GOMAXPROCS(0)},
 		{"charge/crowd", "map", func(i int) { charge(crowd.(*meter.Meter), as1, i*7919) }, 1},
 		{"plan", "", func(int) { _ = p.PlanInto(&plan, x, start, nil) }, 1},
+		{"plan/features", "plan", func(int) { _ = full.PlanInto(&plan, x, start, nil) }, 1},
+		{"plan/undeclared", "plan", func(int) { _ = p.PlanInto(&plan, &elsewhere, start, nil) }, 1},
+		{"plan/subject", "plan", func(int) { _ = p.PlanInto(&plan, &one, start, nil) }, 1},
 		{"map", "", put, 1},
 		{"map/contended", "", put, runtime.GOMAXPROCS(0)},
 	}

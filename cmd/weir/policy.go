@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/getweir/weir/policy"
 )
@@ -17,6 +18,7 @@ type policyCommand struct {
 	Grants  policyGrantsCommand  `cmd:"" help:"List what a policy permits, to whom, of how many customers."`
 	Explain policyExplainCommand `cmd:"" help:"Say what a policy decides about a request, and which lines decide."`
 	Diff    policyDiffCommand    `cmd:"" help:"Say in words what differs between two policies, and what widens."`
+	Schema  policySchemaCommand  `cmd:"" help:"Print the language as a JSON Schema, for editors."`
 	Test    policyTestCommand    `cmd:"" help:"Try the cases that stand beside a policy."`
 	Replay  policyReplayCommand  `cmd:"" help:"Say what a draft would have done with the traffic on the ledger."`
 
@@ -69,7 +71,7 @@ func (c *policyCheckCommand) Run(s *streams) error {
 			return usageError{err}
 		default:
 			checked.Version = p.Version()
-			checked.Warnings = append(p.Warnings(), uncovered(p)...)
+			checked.Warnings = slices.Concat(p.Warnings(), p.Due(time.Now()), uncovered(p))
 			slices.SortStableFunc(checked.Warnings, func(a, b policy.Warning) int {
 				return cmp.Or(cmp.Compare(order(p, a.File), order(p, b.File)), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 			})
@@ -102,6 +104,24 @@ func (c *policyCheckCommand) Run(s *streams) error {
 // order gives which of a policy's files is named so.
 func order(p *policy.Policy, file string) int {
 	return slices.IndexFunc(p.Files(), func(f string) bool { return f == file })
+}
+
+type policySchemaCommand struct {
+	Included bool `help:"For files that others include, which need not say all that a policy must."`
+}
+
+func (policySchemaCommand) Help() string {
+	return `JSON Schema, draft 2020-12: an editor that knows it completes keys, shows what they mean and marks what is misspelt. What no schema can say, weir policy check finds.
+
+Examples:
+  weir policy schema > policy.schema.json
+  # then, as the first line of policy.yaml, for the YAML language server:
+  # yaml-language-server: $schema=policy.schema.json`
+}
+
+func (c *policySchemaCommand) Run(s *streams) error {
+	_, err := s.out.Write(policy.Schema(c.Included))
+	return err
 }
 
 type policyGrantsCommand struct {
