@@ -215,7 +215,7 @@ func (c *compiler) readNeeds(role string, f pair) *needs {
 			items = nil
 		}
 		for _, item := range items {
-			h, message := parseHours(item.text)
+			h, message := c.hoursOf(item.text)
 			if message != "" {
 				c.errorf(item.at, "hours: %s", message)
 				continue
@@ -246,17 +246,30 @@ func (c *compiler) readTicket(n *needs, f pair, text string) {
 	case "false":
 		return
 	}
-	if len(pattern) > maxPattern {
+	re, compiled := c.tickets[pattern]
+	switch {
+	case compiled:
+	case len(pattern) > maxPattern:
 		c.errorf(f.value.at, "ticket: a pattern of at most %d bytes", maxPattern)
 		return
-	}
-	if _, err := regexp.Compile(pattern); err != nil {
-		c.errorf(f.value.at, "ticket: true, or a pattern as INC-[0-9]+ (%s)", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	case len(c.tickets) == maxTickets:
+		c.errorf(f.value.at, "ticket: more than %d different patterns", maxTickets)
 		return
+	default:
+		c.tickets[pattern] = nil
+		if _, err := regexp.Compile(pattern); err != nil {
+			c.errorf(f.value.at, "ticket: true, or a pattern as INC-[0-9]+ (%s)", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+			return
+		}
+		var err error
+		if re, err = regexp.Compile(`\A(?:` + pattern + `)\z`); err != nil { // it was as deep as a pattern may be
+			c.errorf(f.value.at, "ticket: this pattern nests too deeply")
+			return
+		}
+		c.tickets[pattern] = re
 	}
-	re, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
-	if err != nil { // it was as deep as a pattern may be
-		c.errorf(f.value.at, "ticket: this pattern nests too deeply")
+	if re == nil {
+		c.errorf(f.value.at, "ticket: the same mistake as before")
 		return
 	}
 	if re.MatchString("") {
@@ -265,11 +278,18 @@ func (c *compiler) readTicket(n *needs, f pair, text string) {
 	n.ticket = re
 }
 
+// Bounds on what is loaded and compiled: each costs, and 10,000 roles may name as
+// many.
+const (
+	maxZones   = 600 // there are fewer
+	maxTickets = 100
+)
+
 var weekdays = [...]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
-// parseHours reads "mon-fri 08:00-18:00 Europe/Berlin". The message is a sentence
-// for the author of the policy; "": none.
-func parseHours(text string) (h hours, message string) {
+// hoursOf reads "mon-fri 08:00-18:00 Europe/Berlin". The message is a sentence for
+// the author of the policy; "": none.
+func (c *compiler) hoursOf(text string) (h hours, message string) {
 	const form = "days, times and a zone, as mon-fri 08:00-18:00 Europe/Berlin"
 	parts := strings.Fields(text)
 	if len(parts) == 2 {
@@ -309,8 +329,14 @@ func parseHours(text string) (h hours, message string) {
 		return h, fmt.Sprintf("%q: times are written as 08:00-18:00, and 22:00-06:00 goes over midnight", parts[1])
 	}
 	// "Local" would mean what the machine is set to, and "" is UTC without a word.
-	zone, err := time.LoadLocation(parts[2])
-	if err != nil || parts[2] == "Local" {
+	zone, loaded := c.zones[parts[2]]
+	if !loaded && len(c.zones) < maxZones {
+		if found, err := time.LoadLocation(parts[2]); err == nil && parts[2] != "Local" {
+			zone = found
+		}
+		c.zones[parts[2]] = zone
+	}
+	if zone == nil {
 		return h, fmt.Sprintf("%q is no time zone as Europe/Berlin or UTC", parts[2])
 	}
 	h.zone = zone

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,8 @@ func ParseFiles(file string, src []byte, read Reader) (*Policy, error) {
 		},
 		allowed: make(map[weir.Purpose][]bool),
 		tables:  make(map[string]table),
+		zones:   make(map[string]*time.Location),
+		tickets: make(map[string]*regexp.Regexp),
 	}
 	if root := c.gather(file, src, read); root != nil {
 		c.compile(root)
@@ -53,7 +56,9 @@ type compiler struct {
 	// allowed says for each declared purpose which classes, by index, may be
 	// processed for it.
 	allowed map[weir.Purpose][]bool
-	tables  map[string]table // equal tables are kept once
+	tables  map[string]table          // equal tables are kept once
+	zones   map[string]*time.Location // loaded
+	tickets map[string]*regexp.Regexp // compiled
 }
 
 func (c *compiler) compile(root *node) {

@@ -446,11 +446,28 @@ func TestBombs(t *testing.T) {
 	for i := range 1_001 {
 		fmt.Fprintf(&classes, "  a.b%d: {}\n", i)
 	}
+	var needy, patterns, held, flow strings.Builder
+	flow.WriteString("{version: 1, deployment: {take: {}}, roles: {")
+	for _, b := range []*strings.Builder{&needy, &patterns} {
+		b.WriteString("version: 1\npurposes: {support: {basis: contract}}\ndeployment: {take: {}}\nroles:\n")
+	}
+	held.WriteString("version: 1\ndeployment: {take: {}}\nholds:\n")
+	for i := range 3_000 {
+		fmt.Fprintf(&needy, "  r%d: {needs: {hours: mon 01:00-02:00 Asia/Tokyo, ticket: 'x{1000}'}}\n", i)
+		fmt.Fprintf(&patterns, "  r%d: {needs: {ticket: 'x{1000}y%d'}}\n", i, i)
+		fmt.Fprintf(&held, "  - {party: \"principal:p%d\", reason: r}\n", i)
+		fmt.Fprintf(&flow, "r%d: {}, ", i)
+	}
+	flow.WriteString("}}")
 	for i := range 100_000 {
 		fmt.Fprintf(&flat, "k%d: 1\n", i)
 	}
 	for _, c := range []struct{ name, src, want string }{
 		{"10,000 roles", roles.String(), ""},
+		{"roles with needs", needy.String(), ""},
+		{"patterns", patterns.String(), "more than 100 different patterns"},
+		{"holds", held.String(), ""},
+		{"roles on a line", flow.String(), ""},
 		{"too long", strings.Repeat("#", 1<<20+1), "longer than"},
 		{"brackets", strings.Repeat("[", 1<<19), "nested too deeply"},
 		{"braces", strings.Repeat("{", 1<<19), "nested too deeply"},
