@@ -93,6 +93,9 @@ func Unbounded(f Facts) (all []Open) {
 			say(Unread, r.Position, "narrow opaque to types that hold nothing of customers", "%s pass unread on %s", strings.Join(r.Opaque, ", "), r.Text)
 		}
 	}
+	for _, p := range f.Policy.PublicProfile() {
+		say(Unread, p.Position, "", "%s passes in clear to everybody and is charged to nobody: customers publish it themselves", p.Text)
+	}
 	for _, v := range f.Policy.Vendors() {
 		if v.Over(f.Now) {
 			say(Undeclared, v.Position, "cut it off, or put the new contract's day into the policy", "the contract with vendor %s ended on %s", v.Name, v.Contract.Format(time.DateOnly))
