@@ -339,7 +339,7 @@ func (p *Pass) Close(ctx context.Context, o Outcome) {
 	if o.Denial != nil {
 		e.Reason = o.Denial.Reason
 		if d := o.Denial; d.Reason == weir.ReasonBudget {
-			e.Party, e.Rule = d.Party.String(), d.Lane.String()+"/"+d.Window.String()
+			e.Party, e.Rule = d.Party.String(), budgetRule(d)
 		}
 		if e.Outcome == "" {
 			e.Outcome = "stopped"
@@ -360,10 +360,7 @@ func (g *Guard) told(ctx context.Context, p *Pass, d *weir.Denial, kind ledger.K
 		e.Party = d.Party.String()
 	}
 	if d.Reason == weir.ReasonBudget {
-		e.Rule = d.Lane.String() + "/" + d.Window.String()
-		if d.Burst {
-			e.Rule = d.Lane.String() + "/burst"
-		}
+		e.Rule = budgetRule(d)
 	}
 	if d.Reason == weir.ReasonNeeds {
 		e.Rule = needWords(d.Needs)
@@ -466,4 +463,13 @@ func (q *quiet) drain(now time.Time) (entries []*ledger.Entry) {
 		q.n, q.read = 0, 0
 	}
 	return entries
+}
+
+// budgetRule names on an entry the bound that was reached: its lane and window, as
+// "clear/hour", or "clear/burst".
+func budgetRule(d *weir.Denial) string {
+	if d.Burst {
+		return d.Lane.String() + "/burst"
+	}
+	return d.Lane.String() + "/" + d.Window.String()
 }
