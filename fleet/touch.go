@@ -219,7 +219,10 @@ func (f *Fleet) sync(ctx context.Context, holds func() []policy.Hold) error {
 	}
 	if b.Tick > f.tick {
 		f.mu.Lock()
-		f.tick, f.ticked = b.Tick, asked
+		f.tick = b.Tick
+		if news.Before < b.Tick {
+			f.ticked = asked
+		} // else an answer was lost, and this has told the store nothing: the next one will
 		f.mu.Unlock()
 	}
 	if err := f.obey(ctx, news.Acts, news.Now, holds); err != nil {
