@@ -81,17 +81,27 @@ type Report struct {
 	Unbounded []Open                 `json:"unbounded"`
 	Rows      []Row                  `json:"rows"`
 	Tightest  string                 `json:"tightest"` // budgets, as a policy has them
+	// Observed is what enforcing would have done of what was only observed.
+	Observed Observed `json:"observed"`
+}
+
+// Observed counts what the policy would have done, had it been enforced.
+type Observed struct {
+	Stopped  int `json:"stopped"`  // requests and answers that would have been refused or broken off
+	Withheld int `json:"withheld"` // values that would have stayed behind
+	Masked   int `json:"masked"`   // values
 }
 
 // Took is what the ledger says that everybody took.
 type Took struct {
 	parties, doors, vendors *guard.Habits
 	seen                    map[string]map[string]bool // classes in clear, by door and vendor
+	observed                Observed
 }
 
 // NewTook gives a Took that has read nothing. It is for one goroutine.
 func NewTook() *Took {
-	return &Took{guard.NewHabits(), guard.NewHabits(), guard.NewHabits(), map[string]map[string]bool{}}
+	return &Took{parties: guard.NewHabits(), doors: guard.NewHabits(), vendors: guard.NewHabits(), seen: map[string]map[string]bool{}}
 }
 
 // Of makes the report. customers: list every customer's credential, too.
@@ -102,7 +112,7 @@ func Of(f Facts, x guard.Exposure, took *Took, customers bool) *Report {
 			f.Vendors = append(f.Vendors, h.Party.Name)
 		}
 	}
-	r := &Report{Policy: f.Policy.Version(), At: x.At, Mode: f.mode(), Unbounded: Unbounded(f), Tightest: Tightest(f.Policy, habits)}
+	r := &Report{Policy: f.Policy.Version(), At: x.At, Mode: f.mode(), Unbounded: Unbounded(f), Tightest: Tightest(f.Policy, habits), Observed: took.observed}
 	r.Rows = rows(f.Policy, x, habits, customers)
 	r.Rows = append(r.Rows, took.places("door", took.doors, x)...)
 	r.Rows = append(r.Rows, declared(f.Policy, took.places("vendor", took.vendors, x), x)...)

@@ -176,3 +176,17 @@ func TestReport(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatObservingForetells: the report counts what enforcing would have done.
+func TestWhatObservingForetells(t *testing.T) {
+	took := exposure.NewTook()
+	took.Read(&ledger.Entry{Kind: ledger.Release, Time: now, Would: &ledger.Would{Actions: []ledger.Count{
+		{Class: "contact.email", Action: weir.Mask, N: 3}, {Class: "payment.card", Action: weir.Block, N: 2}, {Class: "contact.phone", Action: weir.Allow, N: 9}}}})
+	took.Read(&ledger.Entry{Kind: ledger.Release, Time: now})
+	took.Read(&ledger.Entry{Kind: ledger.WouldDeny, Time: now, Reason: weir.ReasonBudget})
+	took.Read(&ledger.Entry{Kind: ledger.Denied, Time: now, Reason: weir.ReasonBudget})
+	got := exposure.Of(exposure.Facts{Policy: parse(t, text), Now: now}, guard.Exposure{At: now}, took, false).Observed
+	if want := (exposure.Observed{Stopped: 1, Withheld: 2, Masked: 3}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}

@@ -15,6 +15,19 @@ import (
 // Read takes an entry of the ledger over, in the ledger's order.
 func (t *Took) Read(e *ledger.Entry) {
 	t.parties.Read(e)
+	if e.Kind == ledger.WouldDeny {
+		t.observed.Stopped++
+	}
+	if e.Would != nil {
+		for _, a := range e.Would.Actions {
+			switch a.Action {
+			case weir.Mask:
+				t.observed.Masked += a.N
+			case weir.Block:
+				t.observed.Withheld += a.N
+			}
+		}
+	}
 	if len(e.Subjects) == 0 || e.Kind != ledger.Release && e.Kind != ledger.Intent {
 		return
 	}

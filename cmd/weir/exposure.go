@@ -158,6 +158,10 @@ func printExposure(s *streams, r *exposure.Report) error {
 			fmt.Fprintf(s.out, "      -> %s\n", o.Do)
 		}
 	}
+	if o := r.Observed; o != (exposure.Observed{}) {
+		fmt.Fprintf(s.out, "\nOnly observed so far; enforcing would have stopped %s requests and answers, withheld %s values and masked %s.\n",
+			thousands(int64(o.Stopped)), thousands(int64(o.Withheld)), thousands(int64(o.Masked)))
+	}
 	fmt.Fprintln(s.out)
 	err := table(s, "PARTY\tROLE\tHOUR\tDAY\t30 DAYS\tTOOK (HOUR, DAY, 30 DAYS)\tUSUAL HOUR\tIN CLEAR", func(row func(...any)) {
 		for _, r := range r.Rows {
