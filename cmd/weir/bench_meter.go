@@ -21,7 +21,7 @@ type benchMeterCommand struct {
 }
 
 func (benchMeterCommand) Help() string {
-	return `charge/1 and charge/6: one customer charged to one and to six parties, of 10,000 in the window. charge/contended: the same to six parties from as many goroutines as there are cores. Each is measured against a map from customer to time under a lock, which counts nothing and forgets nothing: what a charge could not do without. charge/crowd: to a party that has taken a million.
+	return `charge and charge/6: one customer charged to one and to six parties, of 10,000 in the window. charge/contended: the same to six parties from as many goroutines as there are cores. Each is measured against a map from customer to time under a lock, which counts nothing and forgets nothing: what a charge could not do without. charge/crowd: to a party that has taken a million.
 
 memory/principal: bytes for a principal with 200 customers in its window. memory/crowd: a window of a million. plan: what the policy says about one exchange. plan/features: about the same, in a policy that uses all of the language for others; plan/undeclared: about one that no route matches; plan/subject: about one whose path names a customer.
 
@@ -132,7 +132,7 @@ func (c *benchMeterCommand) Run(s *streams) error {
 		do            func(i int)
 		workers       int
 	}{
-		{"charge/1", "map", func(i int) { charge(single, as1, i) }, 1},
+		{"charge", "map", func(i int) { charge(single, as1, i) }, 1},
 		{"charge/6", "map", func(i int) { charge(six, as6, i) }, 1},
 		{"charge/contended", "map/contended", func(i int) { charge(six, as6, i) }, runtime.GOMAXPROCS(0)},
 		{"charge/crowd", "map", func(i int) { charge(crowd.(*meter.Meter), as1, i*7919) }, 1},
