@@ -35,6 +35,7 @@ type demoCommand struct {
 	For       time.Duration `placeholder:"SPAN" help:"End by itself after this long, such as 2m."`
 	Keep      string        `placeholder:"DIR" type:"path" help:"Keep the state there; the ledger is then in DIR/ledger."`
 	Observe   bool          `help:"Weir only observes: it lets everything through and records what it would have done."`
+	Policy    string        `default:"on" enum:"on,off" help:"off: the same as --observe."`
 	Console   string        `default:"127.0.0.1:0" help:"The console's address."`
 	Customers int           `default:"5000" help:"How many customers the sample platform has."`
 }
@@ -42,7 +43,7 @@ type demoCommand struct {
 func (demoCommand) Help() string {
 	return `Runs a sample streaming service with a shop, "Reel & Cart", as a process of its own, puts Weir before it, and lets customers' apps, a support agent, a recommender, a newsletter, a stolen support credential and a customer who walks other customers' ids loose on it, over real HTTP. What each received is counted from the bytes that arrived.
 
-Exit codes with --once: 0 the bound held and everybody honest got their work done; 3 it did not (as with --observe).
+Exit codes with --once: 0 the bound held and everybody honest got their work done; 3 it did not (as with --observe, or --policy off).
 
 Examples:
   weir demo
@@ -141,7 +142,7 @@ func (c *demoCommand) set(ctx context.Context, s *streams) (*stage, error) {
 		})
 	}
 	mode := guard.Enforce
-	if c.Observe {
+	if c.Observe || c.Policy == "off" {
 		mode = guard.Observe
 	}
 	// The play is on the screen; the log goes beside the state.

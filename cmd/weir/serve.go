@@ -34,6 +34,7 @@ import (
 type serveCommand struct {
 	Config  string `short:"c" default:"weir.yaml" type:"path" help:"The configuration. Default: weir.yaml."`
 	Observe bool   `help:"Change nothing and refuse nobody: only record what would have been done. The exposure is then unbounded."`
+	Policy  string `default:"on" enum:"on,off" help:"off: the same as --observe."`
 	JSON    bool   `name:"json" help:"Log in JSON."`
 }
 
@@ -54,7 +55,7 @@ func (c *serveCommand) Run(s *streams) error {
 		return err
 	}
 	mode := guard.Enforce
-	if c.Observe {
+	if c.Observe || c.Policy == "off" {
 		mode = guard.Observe
 	}
 	var handler slog.Handler = slog.NewTextHandler(s.err, nil)
