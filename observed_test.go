@@ -43,6 +43,13 @@ func TestObservedLeavesAsItIs(t *testing.T) {
 		t.Fatalf("%d exchange files: %v", len(files), err)
 	}
 	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte("mode: observe")) {
+			continue // nothing to compare: it is about observing itself, and TestExchanges plays it
+		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
 			enforced, _ := play(t, file, false)
@@ -82,9 +89,6 @@ func play(t *testing.T, file string, observe bool) (all []done, denials int) {
 		if f.Name == "policy.yaml" {
 			policyText = f.Data
 		}
-	}
-	if bytes.Contains(policyText, []byte("mode: observe")) {
-		t.Skip("it is about observing itself")
 	}
 	if observe {
 		options = append(options, observing)

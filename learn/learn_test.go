@@ -177,9 +177,6 @@ func (e *endless) Read(p []byte) (int, error) {
 
 // TestMemoryIsBounded reads a recording far larger than what it may hold.
 func TestMemoryIsBounded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it reads much")
-	}
 	l := newLearner(t)
 	var most uint64
 	n := 0

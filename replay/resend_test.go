@@ -399,16 +399,24 @@ func TestReplayIsWhatHappens(t *testing.T) {
 	w := newWorld(t)
 	base := small(string(reelcart.Policy()))
 	rapid.Check(t, func(rt *rapid.T) {
-		was, err := policy.Parse("policy.yaml", []byte(mutate(rt, base, 4)))
-		if err != nil {
-			rt.Skip(err)
-		}
-		draft, err := policy.Parse("draft.yaml", []byte(mutate(rt, base, 6)))
-		if err != nil {
-			rt.Skip(err)
-		}
+		was, draft := mutated(rt, "policy.yaml", base, 4), mutated(rt, "draft.yaml", base, 6)
 		w.check(rt, t, was, draft, drawTraffic(rt))
 	})
+}
+
+// mutated draws a policy that differs from base in up to most places. Changes that
+// contradict one another are drawn anew, and after some attempts it is base itself.
+func mutated(rt *rapid.T, file, base string, most int) *policy.Policy {
+	for range 8 {
+		if p, err := policy.Parse(file, []byte(mutate(rt, base, most))); err == nil {
+			return p
+		}
+	}
+	p, err := policy.Parse(file, []byte(base))
+	if err != nil {
+		rt.Fatalf("%v", err)
+	}
+	return p
 }
 
 // TestReplayReaches: each change of a policy shows in its place, so that the random
